@@ -1,0 +1,266 @@
+"""`params.yaml`, parsed once into frozen models: unknown keys, wrong units and hops that do not divide stop here."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Section(BaseModel):
+    """A part of `params.yaml`: frozen, and no key beyond the declared ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DebianSource(Section):
+    """Debian packages, downloaded by apt and unpacked without being installed."""
+
+    kind: Literal["debian"]
+    packages: list[str] = Field(min_length=1)
+    sha256: Sha256 | None = None
+
+
+class UrlSource(Section):
+    """An archive or a single file behind a URL (http, https, file)."""
+
+    kind: Literal["url"]
+    url: str
+    sha256: Sha256
+
+
+class FolderSource(Section):
+    """A folder on this machine; `sha256` is its content's, so that a changed file makes the DAG stale."""
+
+    kind: Literal["folder"]
+    path: str
+    sha256: Sha256 | None = None
+
+
+class Corpus(Section):
+    """One corpus: where it comes from, how to read it, and under which terms it may be used."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    source: DebianSource | UrlSource | FolderSource = Field(discriminator="kind")
+    reader: Literal["auto", "asterisk", "ljspeech"] = "auto"
+    speaker: str = Field(min_length=1)
+    language: str = Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")
+    licence: str = Field(min_length=1)
+
+
+class AudioParams(Section):
+    """The sampled world every stage shares."""
+
+    sample_rate_hz: int = Field(ge=8000, le=48000)
+    n_fft: int = Field(ge=64)
+    hop_length: int = Field(ge=16)
+    n_mels: int = Field(ge=8)
+    f_min_hz: float = Field(ge=0)
+    f_max_hz: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> AudioParams:
+        if self.n_fft % self.hop_length:
+            raise ValueError(
+                f"hop_length {self.hop_length} does not divide n_fft {self.n_fft}; frames must overlap evenly"
+            )
+        if not self.f_min_hz < self.f_max_hz <= self.sample_rate_hz / 2:
+            raise ValueError(
+                f"f_max_hz {self.f_max_hz} must lie above f_min_hz {self.f_min_hz} "
+                f"and at most at half the sample rate, {self.sample_rate_hz / 2}"
+            )
+        return self
+
+
+class RecordsParams(Section):
+    """How tables are laid out on disk."""
+
+    shards: int = Field(ge=1, le=4096)
+
+
+class IngestParams(Section):
+    """What a recording must be to be taken in."""
+
+    loudness_lufs: float = Field(ge=-60, le=-5)
+    silence_dbfs: float = Field(ge=-120, le=0)
+    max_error_rate: Share
+
+
+class SegmentParams(Section):
+    """How recordings become utterances."""
+
+    vad_threshold: Share
+    padding_s: float = Field(ge=0, le=1)
+    min_duration_s: float = Field(gt=0)
+    max_duration_s: float = Field(gt=0)
+    max_clipped_share: Share
+    min_snr_db: float
+    held_out_share: Share
+    held_out_min_words: int = Field(ge=1)
+    max_error_rate: Share
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SegmentParams:
+        if self.min_duration_s >= self.max_duration_s:
+            raise ValueError(
+                f"min_duration_s {self.min_duration_s} must be below max_duration_s {self.max_duration_s}"
+            )
+        return self
+
+
+class FeaturesParams(Section):
+    """What is measured of an utterance."""
+
+    f0_min_hz: float = Field(gt=0)
+    f0_max_hz: float = Field(gt=0)
+    n_mfcc: int = Field(ge=1)
+    max_error_rate: Share
+
+
+class TrainParams(Section):
+    """How the voice is trained. Everything is counted in steps, so that a run can be repeated exactly."""
+
+    size: Literal["tiny", "small", "base"]
+    seed: int
+    threads: int = Field(ge=1)
+    precision: Literal["32-true", "bf16-mixed"]
+    warmup_steps: int = Field(ge=1)
+    adversarial_steps: int = Field(ge=0)
+    frames_per_batch: int = Field(ge=64)
+    segment_frames: int = Field(ge=8)
+    learning_rate: float = Field(gt=0)
+    final_learning_rate: float = Field(gt=0)
+    ema_decay: Share
+    checkpoint_every: int = Field(ge=1)
+    validate_every: int = Field(ge=1)
+
+
+class QuantizeParams(Section):
+    """Which layers may go to 8 bits."""
+
+    calibration_utterances: int = Field(ge=1)
+    max_mel_increase: float = Field(ge=0)
+
+
+class ExportParams(Section):
+    """What the bundle holds, and how far it may stray from PyTorch. `noise_scale`: how lively (0 is flattest)."""
+
+    precisions: list[Literal["fp32", "int8"]] = Field(min_length=1)
+    noise_scale: float = Field(default=0.667, ge=0, le=2)
+    parity_lengths: int = Field(ge=1)
+    parity_tolerance: float = Field(gt=0)
+
+
+class EvaluateParams(Section):
+    """What is scored, and by which listener."""
+
+    asr_model: str
+    precision: Literal["fp32", "int8"]
+    max_utterances: int = Field(ge=1)
+    everyday_sentences: int = Field(ge=0)
+    seed: int
+
+
+class GateParams(Section):
+    """What a voice must reach to be promoted. `max_rtf` is real-time factor on one thread."""
+
+    max_wer: float = Field(ge=0)
+    min_similarity: float = Field(ge=-1, le=1)
+    min_dnsmos: float = Field(ge=1, le=5)
+    max_rtf: float = Field(gt=0)
+    champion_wer_margin: float = Field(ge=0)
+
+
+class RegisterParams(Section):
+    """The name in the registry."""
+
+    model_name: str = Field(min_length=1)
+
+
+class Params(Section):
+    """The whole of `params.yaml`."""
+
+    corpora: list[Corpus] = Field(min_length=1)
+    audio: AudioParams
+    records: RecordsParams
+    ingest: IngestParams
+    segment: SegmentParams
+    features: FeaturesParams
+    train: TrainParams
+    quantize: QuantizeParams
+    export: ExportParams
+    evaluate: EvaluateParams
+    gate: GateParams
+    register_: RegisterParams = Field(alias="register")  # pydantic's own `register` must not be shadowed
+
+    def section(self, name: str) -> object:
+        """The section called `name` in `params.yaml`."""
+        return getattr(self, "register_" if name == "register" else name)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Params:
+        names = [corpus.name for corpus in self.corpora]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two corpora have the same name: {', '.join(sorted(names))}")
+        return self
+
+
+def load_params(path: Path) -> Params:
+    """Read `params.yaml`; a `ValueError` says in one sentence what is wrong where."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there; run from the project's root folder")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold sections, found {type(content).__name__}")
+    return parse_params(content, str(path))
+
+
+def parse_params(content: dict, source: str) -> Params:
+    """Validate a parsed `params.yaml`."""
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = (
+            ".".join(str(part) for part in first["loc"] if part not in ("debian", "url", "folder"))
+            or "params"
+        )
+        raise ValueError(f"{source}: {where}: {_sentence(first)}") from None
+
+
+def _sentence(error) -> str:
+    """One sentence for one pydantic error."""
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(error["loc"][:-1])
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return f"unknown key; {hint}"
+    message = error["msg"].removeprefix("Value error, ")
+    value = error.get("input")
+    return message if isinstance(value, dict | list | BaseModel) else f"{message}, found {value!r}"
+
+
+def _known_keys(location: tuple) -> list[str]:
+    """The keys declared at a place in `params.yaml`."""
+    model: type[BaseModel] = Params
+    for part in location:
+        if part == "corpora":
+            model = Corpus
+        elif part == "source":
+            continue
+        elif part in ("debian", "url", "folder"):
+            model = {"debian": DebianSource, "url": UrlSource, "folder": FolderSource}[part]
+        elif part == "register":
+            model = RegisterParams
+        elif isinstance(part, str) and part in model.model_fields:
+            model = model.model_fields[part].annotation or model
+    return [field.alias or name for name, field in model.model_fields.items()]
