@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+import torch
+
+from voiceloom_model.config import model_config
+from voiceloom_model.features import MelConfig, log_mel, magnitude_frames
+from voiceloom_model.nn.decoder import InverseStft
+from voiceloom_model.nn.discriminators import Discriminators
+from voiceloom_model.nn.frames import Flow, expand
+from voiceloom_model.nn.spectral import LogMel
+from voiceloom_model.nn.synthesizer import Synthesizer
+from voiceloom_model.nn.text import whole_durations
+from voiceloom_model.training.data import collate
+
+MEL = MelConfig()
+
+
+def shaken(module, scale=0.05):
+    """Leave the zero-initialised start, where much would hold trivially."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(scale * torch.randn_like(parameter))
+    return module
+
+
+def test_inverse_stft_gives_back_the_wave_it_was_analysed_from():
+    wave = np.random.default_rng(0).standard_normal(256 * 30).astype(np.float32) * 0.1
+    import librosa
+
+    margin = (MEL.n_fft - MEL.hop_length) // 2
+    spectrum = librosa.stft(np.pad(wave, margin, mode="reflect"), n_fft=1024, hop_length=256, center=False)
+    spectrum = torch.from_numpy(spectrum.T.copy()).unsqueeze(0)
+    made = InverseStft(1024, 256)(spectrum.abs().clamp(min=1e-9).log(), spectrum.angle())[0].numpy()
+    assert made.shape == wave.shape
+    np.testing.assert_allclose(made[1024:-1024], wave[1024:-1024], atol=1e-5)
+
+
+def test_tensor_mel_equals_array_mel():
+    wave = np.random.default_rng(1).standard_normal(256 * 20).astype(np.float32) * 0.1
+    made = LogMel(MEL)(torch.from_numpy(wave).unsqueeze(0))[0].numpy().T
+    np.testing.assert_allclose(made, log_mel(wave, MEL), atol=1e-4)
+    assert made.shape[1] == magnitude_frames(wave, MEL).shape[1] == 20
+
+
+def test_flow_reverse_undoes_forward(config):
+    torch.manual_seed(1)
+    flow = shaken(Flow(config)).eval()
+    z, mask, speaker = torch.randn(2, 12, config.latent), torch.ones(2, 12, 1), torch.randn(2, 256)
+    there = flow(z, mask, speaker)
+    assert (there.flip(-1) - z).abs().max() > 0.01 and (there - z).abs().max() > 0.01
+    torch.testing.assert_close(flow.reverse(there, mask, speaker), z, atol=1e-5, rtol=0)
+
+
+def test_expand_repeats_tokens_and_says_where_each_frame_lies():
+    hidden = torch.tensor([[[1.0], [2.0], [3.0]]])
+    frames, positions = expand(hidden, torch.tensor([[1, 3, 2]]), 7)
+    assert frames[0, :, 0].tolist() == [1, 2, 2, 2, 3, 3, 3]
+    torch.testing.assert_close(positions[0, 1:4, 0], torch.tensor([0, 1 / 3, 2 / 3]))
+    torch.testing.assert_close(positions[0, 1:4, 1], torch.tensor([2 / 3, 1 / 3, 0]))
+
+
+def test_padding_changes_nothing_that_is_real(synthesizer, utterances):
+    shaken(synthesizer).eval()
+    short, long = utterances[0], utterances[-1]
+    alone, together = (collate(us, 256, [False] * len(us)) for us in ([short], [short, long]))
+    with torch.no_grad():
+        one, two = (
+            synthesizer(batch, torch.zeros(*batch.mel.shape[:2], synthesizer.config.latent), 0.0)
+            for batch in (alone, together)
+        )
+    n, f = len(short.tokens), short.n_frames
+    assert one.durations[0, :n].tolist() == two.durations[0, :n].tolist()
+    for name in ("prior_mean", "prior_mel", "posterior_mean", "prior_latent"):
+        torch.testing.assert_close(getattr(one, name)[0, :f], getattr(two, name)[0, :f], atol=1e-4, rtol=0)
+
+
+def test_encode_and_decode_speak_as_long_as_the_durations_say(synthesizer):
+    synthesizer.eval()
+    tokens, speaker = torch.tensor([[1, 5, 6, 2]]), torch.zeros(1, 256)
+    hidden, log_durations = synthesizer.encode(tokens, torch.zeros_like(tokens), torch.tensor([1]), speaker)
+    durations = whole_durations(log_durations)
+    assert (durations >= 1).all()
+    noise = torch.randn(1, int(durations.sum()), synthesizer.config.latent)
+    wave = synthesizer.decode(hidden, durations, noise, speaker)
+    assert wave.shape == (1, int(durations.sum()) * 256) and wave.isfinite().all()
+
+
+def test_speaker_vector_reaches_text_durations_and_sound(synthesizer):
+    shaken(synthesizer).eval()
+    tokens = torch.tensor([[1, 5, 6, 2]])
+    made = []
+    for speaker in (torch.zeros(1, 256), torch.ones(1, 256)):
+        hidden, log_durations = synthesizer.encode(tokens, torch.zeros_like(tokens), torch.tensor([1]), speaker)
+        made.append((hidden, log_durations))
+    assert (made[0][0] - made[1][0]).abs().max() > 1e-3 and (made[0][1] - made[1][1]).abs().max() > 1e-4
+
+
+def test_discriminators_judge_every_part_and_are_slim():
+    judge = Discriminators(16)
+    scores, features = judge(torch.randn(2, 8192))
+    assert len(scores) == len(features) == 8
+    assert sum(parameter.numel() for parameter in judge.parameters()) < 1e6
+
+
+@pytest.mark.parametrize("size, most", [("tiny", 2e6), ("small", 25e6), ("base", 60e6)])
+def test_sizes_keep_their_budget(size, most):
+    voice = Synthesizer(model_config(size, n_symbols=165, n_languages=64))
+    assert sum(p.numel() for name, p in voice.named_parameters() if not name.startswith("posterior")) < most
+
+
+@pytest.mark.parametrize("given, words", [({"latent": 7}, "latent 7"), ({"n_fft": 1000}, "does not divide")])
+def test_impossible_sizes_are_refused(given, words):
+    with pytest.raises(ValueError, match=words):
+        model_config("tiny", n_symbols=3, n_languages=1, **given)
+
+
+def test_unknown_size_names_the_choices():
+    with pytest.raises(ValueError, match="tiny, small, base"):
+        model_config("huge", n_symbols=3, n_languages=1)

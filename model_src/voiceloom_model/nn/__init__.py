@@ -1,0 +1,1 @@
+"""The network's parts; every public module states its tensor contract."""
