@@ -12,18 +12,24 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.params import AudioParams, TrainParams
 from tasks.records import FEATURES, read_rows, shard_paths
 from tasks.stage import Metrics, Stage
+
+if TYPE_CHECKING:
+    from voiceloom_model.training.data import Utterance
 
 STAGE = Stage(
     deps={"features": "data/features"},
     outs={"checkpoint": "models/checkpoint"},
     params=("train", "audio"),
     code=(
+        "model_src/voiceloom_model/alignment",
         "model_src/voiceloom_model/config.py",
         "model_src/voiceloom_model/losses.py",
         "model_src/voiceloom_model/nn",
@@ -98,14 +104,25 @@ def _prepare(features: Path, statistics: dict, train: TrainParams, audio: AudioP
     options = Options(**train.model_dump(exclude={"size", "threads", "precision"}))
     trainer = Trainer(fabric, synthesizer, MelConfig(**audio.model_dump()), options, folder)
     means = {name: speaker["embedding"] for name, speaker in statistics["speakers"].items()}
-    rows = list(_utterances(features, audio, means))
-    training = [utterance for split, utterance in rows if split == "train"]
-    if not training:
+    splits, utterances = zip(*_utterances(features, audio, means), strict=True)
+    if "train" not in splits:
         raise ValueError(f"{features} holds no utterance of the train split; lower segment.held_out_share")
-    return trainer, training, [utterance for split, utterance in rows if split == "test"]
+    by_split = {
+        name: [utterance for split, utterance in zip(splits, _aligned(utterances), strict=True) if split == name]
+        for name in ("train", "test")
+    }
+    return trainer, by_split["train"], by_split["test"]
 
 
-def _utterances(features: Path, audio: AudioParams, means: dict[str, list[float]]):
+def _aligned(utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Give every utterance its durations."""
+    from voiceloom_model.alignment import align
+
+    columns = ([getattr(u, name) for u in utterances] for name in ("tokens", "stress", "mel"))
+    return [replace(u, durations=found) for u, found in zip(utterances, align(*columns), strict=True)]
+
+
+def _utterances(features: Path, audio: AudioParams, means: dict[str, list[float]]) -> Iterator[tuple[str, Utterance]]:
     """Yield (split, utterance) of every feature row, in the order of ids."""
     import numpy as np
 
@@ -124,6 +141,7 @@ def _utterances(features: Path, audio: AudioParams, means: dict[str, list[float]
                 id=row["id"],
                 tokens=np.asarray(row["phoneme_ids"], np.int64),
                 stress=np.asarray(row["stress_ids"], np.int64),
+                durations=np.empty(0, np.int64),
                 language=language_id(row["language"]),
                 mel=np.asarray(row["mel"], np.float16).reshape(audio.n_mels, frames).T,
                 wave=wave,
@@ -163,7 +181,9 @@ def _first_and_last(curves: list[dict]) -> Metrics:
     if not points:
         return {}
     names = [name for name in points[0] if name.startswith("valid_")]
-    return {f"{name}_{when}": point[name] for name in names for when, point in (("first", points[0]), ("last", points[-1]))}
+    return {
+        f"{name}_{when}": point[name] for name in names for when, point in (("first", points[0]), ("last", points[-1]))
+    }
 
 
 class _Progress:

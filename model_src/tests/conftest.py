@@ -1,15 +1,11 @@
 """A tiny voice and a few made-up utterances, shared by the tests of the model."""
 
-import numpy as np
 import pytest
 import torch
+from made_up import make_utterance
 
 from voiceloom_model.config import model_config
-from voiceloom_model.features import MelConfig, log_mel
 from voiceloom_model.nn.synthesizer import Synthesizer
-from voiceloom_model.training.data import Utterance
-
-MEL = MelConfig()
 
 
 @pytest.fixture
@@ -21,27 +17,6 @@ def config():
 def synthesizer(config):
     torch.manual_seed(0)
     return Synthesizer(config)
-
-
-def make_utterance(index: int, n_tokens: int = 9, n_frames: int = 70) -> Utterance:
-    """Tokens with a tone of their own each, so that there is something to align."""
-    rng = np.random.default_rng(index)
-    tokens = rng.integers(3, 40, n_tokens)
-    samples = np.arange(n_frames * MEL.hop_length)
-    pitch = 120 + 25 * tokens[samples * n_tokens // len(samples)]
-    wave = 0.3 * np.sin(2 * np.pi * np.cumsum(pitch) / MEL.sample_rate_hz) + 0.01 * rng.standard_normal(len(samples))
-    vector = rng.uniform(size=256).astype(np.float32)
-    vector /= np.linalg.norm(vector)
-    return Utterance(
-        id=f"made/{index}",
-        tokens=tokens,
-        stress=rng.integers(0, 3, n_tokens),
-        language=1,
-        mel=log_mel(wave.astype(np.float32), MEL).T.astype(np.float16),
-        wave=np.round(wave * 32767).astype(np.int16),
-        speaker=vector,
-        speaker_mean=vector,
-    )
 
 
 @pytest.fixture

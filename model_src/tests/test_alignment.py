@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voiceloom_model.nn.alignment import diagonal_prior, search
+from voiceloom_model.alignment.flat_start import align, even_shares
+from voiceloom_model.alignment.search import occupancy, search
 
 
 def exhaustive(scores: np.ndarray) -> float:
@@ -45,6 +46,37 @@ def test_fewer_frames_than_tokens_is_refused_with_the_row_named():
         search(np.zeros((1, 4, 3), np.float32), np.array([4]), np.array([3]))
 
 
-def test_diagonal_prior_alone_gives_even_durations():
-    durations = search(diagonal_prior(5, 50, 40.0)[None], np.array([5]), np.array([50]))[0]
-    assert durations.tolist() == [10] * 5
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 4), st.integers(0, 4), st.integers(0, 2**31))
+def test_occupancy_weighs_every_monotonic_path(n_tokens, extra, seed):
+    n_frames = n_tokens + extra
+    scores = np.random.default_rng(seed).standard_normal((n_tokens, n_frames)).astype(np.float32)
+    expected = np.zeros((n_frames, n_tokens))
+    for cuts in itertools.combinations(range(1, n_frames), n_tokens - 1):
+        durations = np.diff((0, *cuts, n_frames))
+        tokens = np.repeat(np.arange(n_tokens), durations)
+        expected[np.arange(n_frames), tokens] += np.exp(path_score(scores, durations))
+    found = occupancy(scores)
+    np.testing.assert_allclose(found, expected / expected.sum(axis=1, keepdims=True), atol=1e-4)
+
+
+def test_even_shares_lie_on_the_diagonal():
+    shares = even_shares(5, 50)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    assert shares.argmax(axis=1).tolist() == np.repeat(np.arange(5), 10).tolist()
+
+
+def test_flat_start_finds_the_durations_that_made_the_data():
+    """Made-up phonemes with a spectrum each, in random order and for random times."""
+    rng = np.random.default_rng(0)
+    spectra = rng.standard_normal((8, 80)) * 2
+    tokens = [rng.permutation(8)[:6] for _ in range(40)]
+    truth = [rng.integers(2, 12, 6) for _ in tokens]
+    mels = [
+        np.repeat(spectra[row], durations, axis=0) + 0.5 * rng.standard_normal((durations.sum(), 80))
+        for row, durations in zip(tokens, truth, strict=True)
+    ]
+    found = align(tokens, [np.zeros(6, int)] * 40, mels)
+    errors = np.abs(np.cumsum(found, axis=1) - np.cumsum(truth, axis=1))
+    assert np.mean(errors) < 0.3
+    assert all(durations.sum() == len(mel) for durations, mel in zip(found, mels, strict=True))

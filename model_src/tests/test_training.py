@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning_fabric import Fabric
+from made_up import MEL
 
 from voiceloom_model.nn.synthesizer import Synthesizer
 from voiceloom_model.training.checkpoint import append_curve, read_curves
@@ -19,8 +20,6 @@ from voiceloom_model.training.data import FRAME_MULTIPLE, batch_order, collate, 
 from voiceloom_model.training.loop import Trainer
 from voiceloom_model.training.options import Options
 from voiceloom_model.training.phases import learning_rate
-
-from .conftest import MEL
 
 OPTIONS = Options(
     seed=3,

@@ -67,9 +67,7 @@ def magnitude_frames(wave: np.ndarray, config: MelConfig) -> np.ndarray:
     margin = (config.n_fft - config.hop_length) // 2
     padded = np.pad(wave, (margin, margin), mode="reflect")
     return np.abs(
-        librosa.stft(
-            padded, n_fft=config.n_fft, hop_length=config.hop_length, center=False, dtype=np.complex64
-        )
+        librosa.stft(padded, n_fft=config.n_fft, hop_length=config.hop_length, center=False, dtype=np.complex64)
     )
 
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from voiceloom_model.nn.frames import expand
-from voiceloom_model.nn.synthesizer import Outputs
+from voiceloom_model.nn.synthesizer import Batch, Outputs
 
 STFT_RESOLUTIONS = ((512, 128), (1024, 256), (256, 64))
 
@@ -31,13 +30,11 @@ def kl_divergence(outputs: Outputs) -> Tensor:
     return masked_mean(nats.sum(dim=-1, keepdim=True), outputs.frame_mask)
 
 
-def text_losses(outputs: Outputs) -> dict[str, Tensor]:
-    """The terms that need no waveform: alignment, prior mel, duration and KL."""
-    token_mel = expand(outputs.token_mel.float(), outputs.durations, outputs.mel.shape[1])[0]
-    targets = outputs.durations.clamp(min=1).float().log()
+def text_losses(batch: Batch, outputs: Outputs) -> dict[str, Tensor]:
+    """The terms that need no waveform: prior mel, duration and KL."""
+    targets = batch.durations.clamp(min=1).float().log()
     duration = (outputs.log_durations.float() - targets).square() * outputs.token_mask.squeeze(-1)
     return {
-        "align": masked_mean((token_mel - outputs.mel).square(), outputs.frame_mask),
         "prior_mel": masked_mean((outputs.prior_mel.float() - outputs.mel).abs(), outputs.frame_mask),
         "duration": duration.sum() / outputs.token_mask.sum(),
         "kl": kl_divergence(outputs),

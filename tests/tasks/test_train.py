@@ -45,9 +45,7 @@ run(features=Path("features"), checkpoint=Path(sys.argv[1]), train=TRAIN, audio=
 def feature_row(index: int, split: str) -> dict:
     rng = np.random.default_rng(index)
     n_frames = 64 + 8 * index
-    wave = 0.2 * np.sin(np.arange(n_frames * 256) * (0.05 + 0.01 * index)) + 0.01 * rng.standard_normal(
-        n_frames * 256
-    )
+    wave = 0.2 * np.sin(np.arange(n_frames * 256) * (0.05 + 0.01 * index)) + 0.01 * rng.standard_normal(n_frames * 256)
     tokens = encode("hɛlˈoʊ wˈɜɹld.")
     vector = np.full(256, 1 / 16, np.float32)
     return {

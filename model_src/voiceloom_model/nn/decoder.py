@@ -73,7 +73,11 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.stack = ConvNextStack(
-            config.latent, config.decoder_width, config.n_fft + 2, config.decoder_blocks, block_options(config)
+            config.latent,
+            config.decoder_width,
+            config.n_fft + 2,
+            config.decoder_blocks,
+            block_options(config),
         )
         self.head = InverseStft(config.n_fft, config.hop_length)
 

@@ -35,7 +35,11 @@ class Scorer(nn.Module):
 def _period_layers(width: int) -> list[nn.Conv2d]:
     sizes = [1, width, 2 * width, 4 * width, 8 * width]
     strided = [nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0)) for a, b in zip(sizes, sizes[1:], strict=False)]
-    return [*strided, nn.Conv2d(sizes[-1], sizes[-1], (5, 1), 1, (2, 0)), nn.Conv2d(sizes[-1], 1, (3, 1), 1, (1, 0))]
+    return [
+        *strided,
+        nn.Conv2d(sizes[-1], sizes[-1], (5, 1), 1, (2, 0)),
+        nn.Conv2d(sizes[-1], 1, (3, 1), 1, (1, 0)),
+    ]
 
 
 def _resolution_layers(width: int) -> list[nn.Conv2d]:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from voiceloom_model.config import ModelConfig
-from voiceloom_model.nn import alignment
 from voiceloom_model.nn.decoder import Decoder
 from voiceloom_model.nn.frames import Flow, FramePrior, PosteriorEncoder, expand
 from voiceloom_model.nn.text import DurationPredictor, TextEncoder
@@ -22,12 +21,13 @@ from voiceloom_model.nn.text import DurationPredictor, TextEncoder
 class Batch(NamedTuple):
     """Utterances of one training step, zero-padded.
 
-    tokens, stress (B, N) int64; n_tokens, n_frames, language (B,) int64; mel (B, F, M); wave (B, F × hop);
-    speaker (B, S).
+    tokens, stress, durations (B, N) int64; n_tokens, n_frames, language (B,) int64; mel (B, F, M);
+    wave (B, F × hop); speaker (B, S). Durations are whole frames per token and sum to n_frames.
     """
 
     tokens: Tensor
     stress: Tensor
+    durations: Tensor
     n_tokens: Tensor
     language: Tensor
     mel: Tensor
@@ -42,8 +42,6 @@ class Outputs(NamedTuple):
     token_mask: Tensor
     frame_mask: Tensor
     mel: Tensor
-    token_mel: Tensor
-    durations: Tensor
     log_durations: Tensor
     prior_mean: Tensor
     prior_log_std: Tensor
@@ -68,7 +66,6 @@ class Synthesizer(nn.Module):
         self.register_buffer("mel_mean", torch.zeros(config.n_mels))
         self.register_buffer("mel_std", torch.ones(config.n_mels))
         self.text = TextEncoder(config)
-        self.token_mel = nn.Linear(config.hidden, config.n_mels)
         self.durations = DurationPredictor(config)
         self.prior = FramePrior(config)
         self.posterior = PosteriorEncoder(config)
@@ -102,39 +99,22 @@ class Synthesizer(nn.Module):
         latent = self.flow.reverse(mean + noise * log_std.exp(), mask, speaker)
         return self.decoder(latent, mask, speaker)
 
-    def forward(self, batch: Batch, noise: Tensor, diagonal: float) -> Outputs:
-        """One training pass; noise (B, F, L) samples the posterior, `diagonal` weighs the alignment's prior."""
+    def forward(self, batch: Batch, noise: Tensor) -> Outputs:
+        """One training pass; noise (B, F, L) samples the posterior."""
         token_mask = length_mask(batch.n_tokens, batch.tokens.shape[1])
         frame_mask = length_mask(batch.n_frames, batch.mel.shape[1])
         hidden = self.text(batch.tokens, batch.stress, batch.language, batch.speaker, token_mask)
-        token_mel = self.token_mel(hidden)
         mel = self.normalise(batch.mel) * frame_mask
-        durations = self.align(batch, mel, token_mel, diagonal)
         log_durations = self.durations(hidden.detach(), token_mask, batch.speaker)
-        frames, positions = expand(hidden, durations, batch.mel.shape[1])
+        frames, positions = expand(hidden, batch.durations, batch.mel.shape[1])
         prior = self.prior(frames * frame_mask, positions * frame_mask, frame_mask, batch.speaker)
         mean, log_std = self.posterior(mel, frame_mask, batch.speaker)
         latent = (mean + noise * log_std.exp()) * frame_mask
         return Outputs(
-            token_mask, frame_mask, mel, token_mel, durations, log_durations, *prior, mean, log_std, latent,
+            token_mask, frame_mask, mel, log_durations, *prior, mean, log_std, latent,
             self.flow(latent, frame_mask, batch.speaker),
         )  # fmt: skip
 
     def normalise(self, mel: Tensor) -> Tensor:
         """Log mel (B, F, M) → zero mean and unit variance per band over the training data."""
         return (mel - self.mel_mean) / self.mel_std
-
-    @torch.no_grad()
-    def align(self, batch: Batch, mel: Tensor, token_mel: Tensor, diagonal: float) -> Tensor:
-        """Frames per token (B, N) by monotonic search over how well each token's mean mel explains each frame.
-
-        Unit-variance Gaussian log-likelihood per band, the constant and the frame's own energy left out.
-        """
-        means, mel = token_mel.float(), mel.float()
-        scores = means @ mel.transpose(1, 2) - 0.5 * means.square().sum(-1, keepdim=True)
-        scores = scores.cpu().numpy()
-        n_tokens, n_frames = batch.n_tokens.cpu().numpy(), batch.n_frames.cpu().numpy()
-        if diagonal > 0:
-            for row, (tokens, frames) in enumerate(zip(n_tokens, n_frames, strict=True)):
-                scores[row, :tokens, :frames] += alignment.diagonal_prior(tokens, frames, diagonal)
-        return torch.from_numpy(alignment.search(scores, n_tokens, n_frames)).to(means.device)

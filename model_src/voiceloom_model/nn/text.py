@@ -5,7 +5,6 @@ Letters: B batch, N tokens, H hidden channels, M mel bands, S speaker channels.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from voiceloom_model.config import ModelConfig

@@ -21,11 +21,15 @@ TOKEN_MULTIPLE = 8
 
 @dataclass(frozen=True)
 class Utterance:
-    """One training example: tokens, stress (N,), mel (F, M) float16, wave (F × hop,) int16, speaker (S,)."""
+    """One training example: tokens, stress (N,), mel (F, M) float16, wave (F × hop,) int16, speaker (S,).
+
+    durations (N,): whole frames per token, summing to F.
+    """
 
     id: str
     tokens: np.ndarray
     stress: np.ndarray
+    durations: np.ndarray
     language: int
     mel: np.ndarray
     wave: np.ndarray
@@ -80,6 +84,7 @@ def collate(utterances: Sequence[Utterance], hop_length: int, use_mean: Sequence
     return Batch(
         tokens=torch.from_numpy(_padded([u.tokens for u in utterances], n_tokens, np.int64)),
         stress=torch.from_numpy(_padded([u.stress for u in utterances], n_tokens, np.int64)),
+        durations=torch.from_numpy(_padded([u.durations for u in utterances], n_tokens, np.int64)),
         n_tokens=torch.tensor([len(u.tokens) for u in utterances]),
         language=torch.tensor([u.language for u in utterances]),
         mel=torch.from_numpy(_padded([u.mel for u in utterances], n_frames, np.float32)),

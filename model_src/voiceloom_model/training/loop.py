@@ -65,7 +65,10 @@ class Trainer:
             state = None
         checkpoint.rewind_curves(self.folder, self.step)
         self._validate(held_out)
-        return {**self.setting.synthesizer.state_dict(), **self.ema.values}, self.setting.discriminators.state_dict()
+        return {
+            **self.setting.synthesizer.state_dict(),
+            **self.ema.values,
+        }, self.setting.discriminators.state_dict()
 
     def _restore(self, state: dict | None) -> None:
         if state:
@@ -83,7 +86,12 @@ class Trainer:
             self.ema.updates = 0
 
     def _advance(
-        self, phase: Phase, end: int, utterances: Sequence[Utterance], held_out: Sequence[Utterance], report: Report
+        self,
+        phase: Phase,
+        end: int,
+        utterances: Sequence[Utterance],
+        held_out: Sequence[Utterance],
+        report: Report,
     ) -> None:
         options, fabric = self.setting.options, self.setting.fabric
         lengths = [utterance.n_frames for utterance in utterances]

@@ -22,7 +22,6 @@ from voiceloom_model.training.steps import (
     SoundLosses,
     WarmupStep,
     cut_segments,
-    diagonal_strength,
     generator_terms,
     total,
 )
@@ -89,7 +88,7 @@ class WarmupPhase:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, setting.options.warmup_steps, setting.options)
         starts = setting.segment_starts(batch)
-        terms = self.module(batch, setting.posterior_noise(batch), starts, diagonal_strength(step))
+        terms = self.module(batch, setting.posterior_noise(batch), starts)
         setting.optimize(self.optimizer, self.module, total(terms, step))
         return {name: term.detach() for name, term in terms.items()}
 

@@ -20,24 +20,16 @@ WEIGHTS = {
     "stft": 10.0,
     "kl": 1.0,
     "duration": 1.0,
-    "align": 10.0,
     "prior_mel": 10.0,
     "adversarial": 1.0,
     "feature_matching": 2.0,
 }
 KL_STEPS = 1500
-DIAGONAL_STEPS = 600
-DIAGONAL_STRENGTH = 40.0
 
 
 def kl_weight(step: int) -> float:
     """Annealed from 0 to 1, so that the latent carries the sound before it must obey the text."""
     return min(1.0, (step + 1) / KL_STEPS)
-
-
-def diagonal_strength(step: int) -> float:
-    """The alignment's diagonal prior fades as the scores begin to mean something."""
-    return DIAGONAL_STRENGTH * max(0.0, 1 - step / DIAGONAL_STEPS)
 
 
 def total(terms: dict[str, Tensor], step: int) -> Tensor:
@@ -78,14 +70,14 @@ class WarmupStep(nn.Module):
         self.sound = SoundLosses(mel_config)
         self.segment_frames = segment_frames
 
-    def forward(self, batch: Batch, noise: Tensor, starts: Tensor, diagonal: float) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, noise: Tensor, starts: Tensor) -> dict[str, Tensor]:
         """Noise (B, F, L) samples the posterior; starts (B,) choose the frames that are decoded."""
-        outputs = self.synthesizer(batch, noise, diagonal)
+        outputs = self.synthesizer(batch, noise)
         latent = cut_segments(outputs.latent, starts, self.segment_frames)
         hop = self.synthesizer.config.hop_length
         real = cut_segments(batch.wave, starts * hop, self.segment_frames * hop)
         made = self.synthesizer.decoder(latent, torch.ones_like(latent[..., :1]), batch.speaker)
-        return {**self.sound(made, real), **losses.text_losses(outputs)}
+        return {**self.sound(made, real), **losses.text_losses(batch, outputs)}
 
 
 class DecoderStep(nn.Module):

@@ -42,7 +42,7 @@ def _spoken(setting: Setting, batch: Batch) -> dict[str, Tensor]:
     """The waveforms (1, T) of both ways, without noise."""
     synthesizer = setting.synthesizer
     with setting.fabric.autocast():
-        outputs = synthesizer(batch, torch.zeros(1, batch.mel.shape[1], synthesizer.config.latent), 0.0)
+        outputs = synthesizer(batch, torch.zeros(1, batch.mel.shape[1], synthesizer.config.latent))
         mask = length_mask(batch.n_frames, batch.mel.shape[1])
         from_text = synthesizer.flow.reverse(outputs.prior_mean * mask, mask, batch.speaker)
         return {

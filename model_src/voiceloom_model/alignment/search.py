@@ -1,4 +1,4 @@
-"""Monotonic alignment search: which frames belong to which token (Kim et al. 2020, Glow-TTS, algorithm 1).
+"""Dynamic programs over monotonic paths: the best one, and how likely each token is at each frame.
 
 Letters: B batch, N tokens, F frames. Compiled by Numba on first use; no build step.
 """
@@ -13,7 +13,10 @@ IMPOSSIBLE = -1e9
 
 @njit(cache=True)
 def _search(scores: np.ndarray, durations: np.ndarray) -> None:
-    """Fill `durations` (N,) with the best path's frame counts through `scores` (N, F); N ≤ F."""
+    """Monotonic alignment search (Kim et al. 2020, Glow-TTS, algorithm 1).
+
+    Fill `durations` (N,) with the best path's frame counts through `scores` (N, F); N ≤ F.
+    """
     n_tokens, n_frames = scores.shape
     best = np.full((n_frames, n_tokens), np.float32(IMPOSSIBLE), dtype=np.float32)
     best[0, 0] = scores[0, 0]
@@ -52,8 +55,34 @@ def search(scores: np.ndarray, n_tokens: np.ndarray, n_frames: np.ndarray) -> np
     return durations
 
 
-def diagonal_prior(n_tokens: int, n_frames: int, strength: float) -> np.ndarray:
-    """Log prior (N, F) that favours the diagonal, for the first steps when scores still mean little."""
-    tokens = (np.arange(n_tokens, dtype=np.float32)[:, None] + 0.5) / n_tokens
-    frames = (np.arange(n_frames, dtype=np.float32)[None, :] + 0.5) / n_frames
-    return -strength * np.square(tokens - frames) * n_tokens
+@njit(cache=True)
+def _log_add(a: float, b: float) -> float:
+    """log(exp(a) + exp(b)), safe where both are impossible."""
+    high = max(a, b)
+    if high <= IMPOSSIBLE / 2:
+        return np.float32(IMPOSSIBLE)
+    return np.float32(high + np.log(np.exp(a - high) + np.exp(b - high)))
+
+
+@njit(cache=True)
+def occupancy(scores: np.ndarray) -> np.ndarray:
+    """How likely each token is at each frame, over all monotonic paths: scores (N, F) → (F, N), rows sum to 1.
+
+    The forward-backward algorithm (Rabiner 1989, section III) for a left-to-right model without skips.
+    """
+    n_tokens, n_frames = scores.shape
+    nothing = np.float32(IMPOSSIBLE)
+    ahead = np.full((n_frames, n_tokens), nothing, dtype=np.float32)
+    behind = np.full((n_frames, n_tokens), nothing, dtype=np.float32)
+    ahead[0, 0] = scores[0, 0]
+    for frame in range(1, n_frames):
+        for token in range(max(0, n_tokens - (n_frames - frame)), min(frame + 1, n_tokens)):
+            step = ahead[frame - 1, token - 1] if token > 0 else nothing
+            ahead[frame, token] = _log_add(ahead[frame - 1, token], step) + scores[token, frame]
+    behind[n_frames - 1, n_tokens - 1] = 0
+    for frame in range(n_frames - 2, -1, -1):
+        for token in range(max(0, n_tokens - (n_frames - frame)), min(frame + 1, n_tokens)):
+            stay = behind[frame + 1, token] + scores[token, frame + 1]
+            step = behind[frame + 1, token + 1] + scores[token + 1, frame + 1] if token + 1 < n_tokens else nothing
+            behind[frame, token] = _log_add(stay, step)
+    return np.exp(np.minimum(ahead + behind - ahead[-1, -1], 0))

@@ -1,0 +1,156 @@
+"""The network as ONNX graphs, by the TorchScript exporter: its graphs are six times smaller than dynamo's.
+
+Letters: N tokens, H hidden, F frames, L latent, S speaker channels, T samples.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from voiceloom_model.nn.synthesizer import Synthesizer
+from voiceloom_model.nn.text import whole_durations
+
+OPSET = 17
+EXAMPLE_TOKENS = 12
+
+
+class EncoderGraph(nn.Module):
+    """tokens, stress (1, N), language (1,), speaker (1, S) → encoded (1, N, H), log_durations (1, N)."""
+
+    def __init__(self, synthesizer: Synthesizer) -> None:
+        super().__init__()
+        self.synthesizer = synthesizer
+
+    def forward(self, tokens: Tensor, stress: Tensor, language: Tensor, speaker: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode text."""
+        return self.synthesizer.encode(tokens, stress, language, speaker)
+
+
+class DecoderGraph(nn.Module):
+    """encoded (1, N, H), durations (1, N), noise (1, F, L), speaker (1, S) → wave (1, T)."""
+
+    def __init__(self, synthesizer: Synthesizer) -> None:
+        super().__init__()
+        self.synthesizer = synthesizer
+
+    def forward(self, encoded: Tensor, durations: Tensor, noise: Tensor, speaker: Tensor) -> Tensor:
+        """Make sound."""
+        return self.synthesizer.decode(encoded, durations, noise, speaker)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Random inputs of both graphs, named as the graphs name them."""
+
+    tokens: Tensor
+    stress: Tensor
+    language: Tensor
+    speaker: Tensor
+    encoded: Tensor
+    durations: Tensor
+    noise: Tensor
+
+    @property
+    def encoder(self) -> tuple[Tensor, ...]:
+        """What the encoder takes, in order."""
+        return self.tokens, self.stress, self.language, self.speaker
+
+    @property
+    def decoder(self) -> tuple[Tensor, ...]:
+        """What the decoder takes, in order."""
+        return self.encoded, self.durations, self.noise, self.speaker
+
+
+@torch.no_grad()
+def random_inputs(synthesizer: Synthesizer, tokens: int, seed: int) -> Inputs:
+    """Inputs for a text of `tokens` random tokens, each one to nine frames longer than the network says."""
+    config, generator = synthesizer.config, torch.Generator().manual_seed(seed)
+    ids = torch.randint(1, config.n_symbols, (1, tokens), generator=generator)
+    stress = torch.randint(0, 3, (1, tokens), generator=generator)
+    language = torch.randint(0, config.n_languages, (1,), generator=generator)
+    speaker = nn.functional.normalize(torch.randn(1, config.speaker_size, generator=generator))
+    encoded, log_durations = synthesizer.encode(ids, stress, language, speaker)
+    durations = whole_durations(log_durations) + torch.randint(1, 10, (1, tokens), generator=generator)
+    noise = torch.randn(1, int(durations.sum()), config.latent, generator=generator)
+    return Inputs(ids, stress, language, speaker, encoded, durations, noise)
+
+
+def export_synthesizer(synthesizer: Synthesizer, folder: Path) -> None:
+    """Write `encoder.onnx` and `decoder.onnx`; the same weights give the same bytes."""
+    folder.mkdir(parents=True)
+    inputs = random_inputs(synthesizer, EXAMPLE_TOKENS, seed=0)
+    tokens, frames = {1: "tokens"}, {1: "frames"}
+    _export(
+        EncoderGraph(synthesizer),
+        inputs.encoder,
+        folder / "encoder.onnx",
+        {"tokens": tokens, "stress": tokens, "language": {}, "speaker": {}},
+        {"encoded": tokens, "log_durations": tokens},
+    )
+    _export(
+        DecoderGraph(synthesizer),
+        inputs.decoder,
+        folder / "decoder.onnx",
+        {"encoded": tokens, "durations": tokens, "noise": frames, "speaker": {}},
+        {"wave": {1: "samples"}},
+    )
+
+
+def export_speaker_encoder(path: Path) -> None:
+    """Write the speaker encoder: wave (1, T) at 16 kHz → speaker (1, S)."""
+    from voiceloom_model.speaker import SAMPLE_RATE_HZ, load_speaker_encoder
+
+    example = torch.randn(1, 3 * SAMPLE_RATE_HZ, generator=torch.Generator().manual_seed(0))
+    _export(load_speaker_encoder(), (example,), path, {"wave": {1: "samples"}}, {"speaker": {}})
+
+
+def _export(
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    inputs: dict[str, dict],
+    outputs: dict[str, dict],
+) -> None:
+    """Trace `module`; `inputs` and `outputs` map names to their free axes."""
+    with _free_lengths(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer warns of every shape it reads; parity is what we test
+        torch.onnx.export(
+            module.eval(),  # the exporter puts back the mode it found
+            example,
+            path,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes={name: axes for name, axes in (inputs | outputs).items() if axes},
+        )
+
+
+@contextmanager
+def _free_lengths() -> Iterator[None]:
+    """Keep lengths free through `unflatten`, whose own translation fixes them to the example's."""
+    torch.onnx.register_custom_op_symbolic("aten::unflatten", _unflatten_last, OPSET)
+    try:
+        yield
+    finally:
+        torch.onnx.unregister_custom_op_symbolic("aten::unflatten", OPSET)
+
+
+def _unflatten_last(graph, x, dim, sizes):
+    """`unflatten(-1, sizes)` as a reshape that copies every axis but the last and infers the last."""
+    from torch.onnx import symbolic_helper
+
+    rank = len(x.type().sizes())
+    axis = symbolic_helper._parse_arg(dim, "i")
+    assert axis in (-1, rank - 1), "only the last axis is ever unflattened"
+    wanted: Any = symbolic_helper._parse_arg(sizes, "is")
+    shape = torch.tensor([0] * (rank - 1) + wanted[:-1] + [-1])
+    return graph.op("Reshape", x, graph.op("Constant", value_t=shape))

@@ -1,0 +1,132 @@
+"""The speaker encoder: whose voice a waveform is, as a unit vector (a d-vector).
+
+The network and its weights are Resemblyzer's (GE2E, Wan et al. 2018, arXiv:1710.10467), read from the
+installed package without importing it. The mel front end lies inside, as a convolution, so that all of it
+exports to ONNX.
+
+Letters: T samples at 16 kHz, F frames of 10 ms, P partial windows of 1.6 s, E = 256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.onnx.operators import shape_as_tensor
+
+SAMPLE_RATE_HZ = 16000
+EMBEDDING_SIZE = 256
+N_FFT, HOP, N_MELS = 400, 160, 40
+PARTIAL_FRAMES = 160
+PARTIAL_STEP = round(SAMPLE_RATE_HZ / 1.3 / HOP)  # frames between the starts of windows: 1.3 windows a second
+MIN_COVERAGE = 0.75  # a last window with less speech than this is left out
+LOUDNESS_RMS = 10 ** (-30 / 20)  # quieter speech is raised to −30 dBFS
+
+
+class SpeakerEncoder(nn.Module):
+    """Waveform (1, T) float32 at 16 kHz in, unit vector (1, E) out; T is free."""
+
+    fourier: Tensor
+    mel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(N_MELS, 256, num_layers=3, batch_first=True)
+        self.linear = nn.Linear(256, EMBEDDING_SIZE)
+        self.register_buffer("fourier", _fourier_filters(), persistent=False)
+        self.register_buffer("mel", _mel_filters(), persistent=False)
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """The d-vector (1, E) of `wave` (1, T): the mean over its windows, as in Resemblyzer."""
+        rms = wave.pow(2).mean(dim=1, keepdim=True).sqrt()
+        louder = wave * (LOUDNESS_RMS / rms.clamp_min(1e-8)).clamp_min(1.0)
+        windows = self._windows(self._mel_frames(louder), shape_as_tensor(wave)[1])  # (P, 160, 40)
+        _, (hidden, _) = self.lstm(windows)
+        partials = functional.normalize(functional.relu(self.linear(hidden[-1])), dim=1)  # (P, E)
+        return functional.normalize(partials.mean(dim=0, keepdim=True), dim=1)
+
+    def _mel_frames(self, wave: Tensor) -> Tensor:
+        """Mel powers (F, 40) of (1, T), zero-padded so that every window is whole."""
+        padded = functional.pad(wave, (N_FFT // 2, N_FFT // 2 + PARTIAL_FRAMES * HOP))
+        real, imaginary = functional.conv1d(padded[:, None], self.fourier, stride=HOP).chunk(2, dim=1)
+        return torch.matmul(self.mel, real.pow(2) + imaginary.pow(2))[0].transpose(0, 1)
+
+    def _windows(self, frames: Tensor, samples: Tensor) -> Tensor:
+        """Windows (P, 160, 40) of (F, 40). All are at least three quarters speech, but for a lone one."""
+        step, uncovered = PARTIAL_STEP * HOP, int(MIN_COVERAGE * PARTIAL_FRAMES * HOP) - PARTIAL_STEP * HOP
+        count = torch.div(samples - uncovered, step, rounding_mode="floor").clamp_min(1)
+        starts = torch.arange(count) * PARTIAL_STEP  # pyright: ignore[reportCallIssue, reportArgumentType]
+        index = starts[:, None] + torch.arange(PARTIAL_FRAMES)
+        return frames[index]
+
+
+@lru_cache(maxsize=1)
+def load_speaker_encoder() -> SpeakerEncoder:
+    """The encoder with Resemblyzer's weights, in eval mode."""
+    encoder = SpeakerEncoder()
+    state = torch.load(_weights_path(), map_location="cpu", weights_only=True)["model_state"]
+    encoder.load_state_dict({name: state[name] for name in encoder.state_dict()})
+    return encoder.eval().requires_grad_(False)
+
+
+def embed(wave: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """The d-vector (256,) float32, unit length, of a mono waveform (T,) at any sample rate."""
+    if len(wave) == 0:
+        raise ValueError("an empty waveform has no speaker; expected at least one sample")
+    wave = np.asarray(wave, np.float32)
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        import librosa
+
+        wave = librosa.resample(wave, orig_sr=sample_rate_hz, target_sr=SAMPLE_RATE_HZ)
+    with torch.inference_mode(), _one_thread():
+        return load_speaker_encoder()(torch.from_numpy(wave)[None])[0].numpy()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums split over threads round differently; on one, the same waveform gives the same bits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def weights_hash() -> str:
+    """The blake2b hash of the weights' file."""
+    return hashlib.blake2b(_weights_path().read_bytes(), digest_size=16).hexdigest()
+
+
+def _weights_path() -> Path:
+    spec = importlib.util.find_spec("resemblyzer")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    paths = [Path(folder) / "pretrained.pt" for folder in folders]
+    if not paths or not paths[0].is_file():
+        raise FileNotFoundError("the speaker encoder's weights are missing: pip install --no-deps Resemblyzer==0.1.4")
+    return paths[0]
+
+
+def _fourier_filters() -> Tensor:
+    """The Hann-windowed discrete Fourier transform as filters (2 × 201, 1, 400): cosines, then sines."""
+    time = np.arange(N_FFT)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * time / N_FFT)
+    angle = 2 * np.pi / N_FFT * np.outer(np.arange(N_FFT // 2 + 1), time)
+    filters = np.concatenate([np.cos(angle), np.sin(angle)]) * window
+    return torch.from_numpy(filters.astype(np.float32)[:, None])
+
+
+def _mel_filters() -> Tensor:
+    """librosa's Slaney mel filters (40, 201)."""
+    import librosa
+
+    return torch.from_numpy(librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=N_FFT, n_mels=N_MELS))

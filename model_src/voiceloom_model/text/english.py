@@ -1,0 +1,71 @@
+"""English by hibari's G2P: US and GB lexicons, homographs by part of speech, a network for unknown words.
+
+hibari writes misaki's alphabet, one letter a diphthong or affricate; here it becomes plain IPA.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hibari.g2p import G2P
+
+NAME = "hibari.g2p"
+VERSION = "1"  # of the mapping below: a change in it changes every phoneme string
+
+_IPA = str.maketrans(
+    {
+        **{"A": "eɪ", "I": "aɪ", "O": "oʊ", "Q": "əʊ", "W": "aʊ", "Y": "ɔɪ"},
+        **{"ʤ": "dʒ", "ʧ": "tʃ", "ʣ": "dz", "ʦ": "ts", "T": "ɾ", "ᵊ": "ə"},
+    }
+)
+
+
+def american(text: str) -> str:
+    """IPA of `text` in General American."""
+    return _g2p(False)(text).translate(_IPA)
+
+
+def british(text: str) -> str:
+    """IPA of `text` in Received Pronunciation."""
+    return _g2p(True)(text).translate(_IPA)
+
+
+def american_identity() -> dict[str, str]:
+    """What decides the American readings: package version, mapping version and the hash of the data."""
+    return _identity("us")
+
+
+def british_identity() -> dict[str, str]:
+    """What decides the British readings."""
+    return _identity("gb")
+
+
+@lru_cache(maxsize=2)
+def _g2p(british: bool) -> G2P:
+    from hibari.g2p import G2P
+
+    return G2P(british=british)
+
+
+@lru_cache(maxsize=2)
+def _identity(accent: str) -> dict[str, str]:
+    return {
+        "name": f"{NAME}-{accent}",
+        "version": f"{version('hibari-tts')}+{VERSION}",
+        "data": _data_hash(accent),
+    }
+
+
+def _data_hash(accent: str) -> str:
+    """The hash of the lexicons, rules and networks that `accent` reads."""
+    digest = hashlib.blake2b(digest_size=16)
+    network = "oov_gb.onnx" if accent == "gb" else "oov.onnx"
+    lexicons = [f"lexicon_{accent}_{kind}.json.gz" for kind in ("gold", "silver")]
+    for name in (*lexicons, network, "tagger.json.gz", "tokenizer_exceptions.json", "normalize.json"):
+        digest.update(files("hibari").joinpath("assets", name).read_bytes())
+    return digest.hexdigest()
