@@ -1,6 +1,6 @@
 """What 8 bits do to a voice in PyTorch: rounding simulated layer by layer, and an 8-bit TorchScript voice.
 
-Letters: N tokens, F frames, L latent, M mel bands, S speaker channels, T samples.
+Letters: N tokens, F frames, L latent, M mel bands, S speaker channels.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from voiceloom_model.features import MelConfig
 from voiceloom_model.nn.spectral import LogMel
 from voiceloom_model.nn.synthesizer import Synthesizer
 
@@ -28,11 +29,7 @@ WEIGHT_LEVELS, INPUT_LEVELS = 64, 255
 
 @dataclass(frozen=True)
 class Example:
-    """A recorded utterance and noise to speak it with.
-
-    tokens, stress (1, N), language (1,), speaker (1, S), durations (1, N) that the recording really has,
-    noise (1, F, L), log mel (1, F, M).
-    """
+    """A text to speak: tokens, stress (1, N), language (1,), speaker (1, S), durations (1, N), noise (1, F, L)."""
 
     tokens: Tensor
     stress: Tensor
@@ -40,7 +37,6 @@ class Example:
     speaker: Tensor
     durations: Tensor
     noise: Tensor
-    mel: Tensor
 
 
 def speaking_linears(synthesizer: Synthesizer) -> dict[str, nn.Linear]:
@@ -82,15 +78,33 @@ def _round_input(module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
     return ((((x / step).round() + zero).clamp(0, INPUT_LEVELS) - zero) * step,)
 
 
-@torch.inference_mode()
-def mel_error(synthesizer: Synthesizer, log_mel: LogMel, examples: Sequence[Example]) -> float:
-    """Mean absolute distance (nepers) of spoken to recorded log mel, at the recording's durations."""
-    total = 0.0
-    for example in examples:
-        encoded, _ = synthesizer.encode(example.tokens, example.stress, example.language, example.speaker)
-        wave = synthesizer.decode(encoded, example.durations, example.noise, example.speaker)
-        total += float((log_mel(wave) - example.mel).abs().mean())
-    return total / len(examples)
+class Probe:
+    """How far a voice moves when some of its Linear layers go to 8 bits; durations and noise stay the examples'."""
+
+    def __init__(self, synthesizer: Synthesizer, mel: MelConfig, examples: Sequence[Example]) -> None:
+        self.linears = speaking_linears(synthesizer)
+        self._synthesizer, self._log_mel, self._examples = synthesizer, LogMel(mel), examples
+        self._exact = self._speak()
+
+    def moved(self, names: Iterable[str]) -> tuple[float, float]:
+        """Mean absolute change of the spoken log mel (nepers) and of the log durations it would have chosen."""
+        with rounded([self.linears[name] for name in names]):
+            found = self._speak()
+        mels, durations = (
+            [float((one - exact).abs().mean()) for one, exact in zip(ones, exacts, strict=True)]
+            for ones, exacts in zip(found, self._exact, strict=True)
+        )
+        return sum(mels) / len(mels), sum(durations) / len(durations)
+
+    @torch.inference_mode()
+    def _speak(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The log mels (1, F, M) and log durations (1, N) of all examples."""
+        mels, log_durations = [], []
+        for x in self._examples:
+            encoded, log_duration = self._synthesizer.encode(x.tokens, x.stress, x.language, x.speaker)
+            mels.append(self._log_mel(self._synthesizer.decode(encoded, x.durations, x.noise, x.speaker)))
+            log_durations.append(log_duration)
+        return mels, log_durations
 
 
 def save_torchscript(synthesizer: Synthesizer, keep_float: Sequence[str], example: Example, path: Path) -> None:
@@ -99,15 +113,15 @@ def save_torchscript(synthesizer: Synthesizer, keep_float: Sequence[str], exampl
 
     chosen = {name: per_channel_dynamic_qconfig for name in speaking_linears(synthesizer) if name not in keep_float}
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # torch announces that this quantiser moves out of torch, which is pinned
+        warnings.simplefilter("ignore")  # torch announces that these move out of torch, which is pinned
         voice = quantize_dynamic(copy.deepcopy(synthesizer), chosen, dtype=torch.qint8)
         texts = (example.tokens, example.stress, example.language, example.speaker)
         encoded, _ = voice.encode(*texts)
         sounds = (encoded, example.durations, example.noise, example.speaker)
         traced = torch.jit.trace_module(voice, {"encode": texts, "decode": sounds}, check_trace=False)
         frozen = torch.jit.freeze(traced, preserved_attrs=["encode", "decode"])
-    buffer = io.BytesIO()
-    torch.jit.save(frozen, buffer)
+        buffer = io.BytesIO()
+        torch.jit.save(frozen, buffer)
     _repack(buffer, path)
 
 

@@ -148,7 +148,7 @@ def _unflatten_last(graph, x, dim, sizes):
     """`unflatten(-1, sizes)` as a reshape that copies every axis but the last and infers the last."""
     from torch.onnx import symbolic_helper
 
-    rank = len(x.type().sizes())
+    rank: Any = symbolic_helper._get_tensor_rank(x)
     axis = symbolic_helper._parse_arg(dim, "i")
     assert axis in (-1, rank - 1), "only the last axis is ever unflattened"
     wanted: Any = symbolic_helper._parse_arg(sizes, "is")

@@ -91,7 +91,8 @@ class Voice:
             raise ValueError(f"speed {speed} is outside {SPEEDS[0]} to {SPEEDS[1]}")
         if seed < 0:
             raise ValueError(f"seed {seed} must not be negative")
-        spoken = [tokens for passage in passages(text) if len((tokens := _tokens(passage, tag)).ids) > 2]
+        phonemes = [front_end.phonemize(passage, tag) for passage in passages(text)]
+        spoken = [front_end.encode(passage) for passage in phonemes if any(map(str.isalpha, passage))]
         if not spoken:
             raise ValueError(f"{text!r} holds nothing to say in {tag}")
         pause = np.zeros(round(PAUSE_S * self.sample_rate_hz), np.float32)
@@ -168,10 +169,6 @@ class Voice:
         if found is None:
             raise ValueError(f"the voice does not speak {wanted!r}; its languages are: {', '.join(self.languages)}")
         return found
-
-
-def _tokens(text: str, language: str) -> front_end.Tokens:
-    return front_end.encode(front_end.phonemize(text, language))
 
 
 def resample(wave: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:

@@ -1,0 +1,146 @@
+import copy
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from made_voice import description, random_synthesizer
+
+from voiceloom_model.eight_bits import Example, Probe, rounded, save_torchscript, speaking_linears
+from voiceloom_model.export.card import Source, model_card
+from voiceloom_model.export.graphs import export_speaker_encoder, export_synthesizer, random_inputs
+from voiceloom_model.export.int8 import quantize_graph
+from voiceloom_model.export.parity import check_parity, differences, wave_difference
+from voiceloom_model.features import MelConfig
+
+
+@pytest.fixture(scope="module")
+def synthesizer():
+    return random_synthesizer()
+
+
+@pytest.fixture(scope="module")
+def fp32(synthesizer, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("graphs") / "fp32"
+    export_synthesizer(synthesizer, folder)
+    return folder
+
+
+def quantize(synthesizer, fp32, folder, keep=()):
+    folder.mkdir()
+    linears = speaking_linears(synthesizer)
+    weights = {name: linear.weight.numpy() for name, linear in linears.items() if name not in keep}
+    return [quantize_graph(fp32 / name, folder / name, weights) for name in ("encoder.onnx", "decoder.onnx")]
+
+
+def test_graphs_compute_what_pytorch_does_at_any_length(synthesizer, fp32):
+    assert check_parity(synthesizer, fp32, lengths=20, tolerance=1e-4) < 1e-4
+    assert len(differences(synthesizer, fp32, 3)) == 3
+
+
+def test_other_weights_are_noticed(synthesizer, fp32):
+    other = copy.deepcopy(synthesizer)
+    other.decoder.stack.leave.bias[0] += 0.5
+    with pytest.raises(ValueError, match="differs from PyTorch by"):
+        check_parity(other, fp32, lengths=1, tolerance=1e-4)
+
+
+def test_exporting_leaves_the_network_as_it_was_and_gives_the_same_bytes(synthesizer, fp32, tmp_path):
+    export_synthesizer(synthesizer, tmp_path / "again")
+    assert not any(module.training for module in synthesizer.modules())
+    for graph in ("encoder.onnx", "decoder.onnx"):
+        assert (tmp_path / "again" / graph).read_bytes() == (fp32 / graph).read_bytes()
+
+
+def test_eight_bits_reach_every_linear_and_nothing_else(synthesizer, fp32, tmp_path):
+    encoder, decoder = quantize(synthesizer, fp32, tmp_path / "int8")
+    assert {*encoder, *decoder} == set(speaking_linears(synthesizer))
+    graph = onnx.load(tmp_path / "int8" / "decoder.onnx").graph
+    types = [node.op_type for node in graph.node]
+    assert types.count("MatMulInteger") == len(decoder)
+    assert types.count("MatMul") == 2, "the inverse DFT stays float"
+    assert -60 < wave_difference(fp32, tmp_path / "int8", synthesizer, 2) < -10
+
+
+def test_layers_that_8_bits_would_harm_stay_float(synthesizer, fp32, tmp_path):
+    keep = [name for name in speaking_linears(synthesizer) if name.startswith("decoder")]
+    _, decoder = quantize(synthesizer, fp32, tmp_path / "mixed", keep)
+    assert decoder and not set(decoder) & set(keep)
+    quantize(synthesizer, fp32, tmp_path / "all")
+    sizes = [(tmp_path / folder / "decoder.onnx").stat().st_size for folder in ("all", "mixed")]
+    assert sizes[0] < sizes[1]
+
+
+def test_int8_graphs_have_the_same_bytes_every_time(synthesizer, fp32, tmp_path):
+    for name in ("one", "two"):
+        quantize(synthesizer, fp32, tmp_path / name)
+    assert (tmp_path / "one" / "decoder.onnx").read_bytes() == (tmp_path / "two" / "decoder.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("samples", [4000, 16000, 60001])
+def test_speaker_encoder_graph_equals_pytorch(tmp_path, samples):
+    import onnxruntime
+
+    from voiceloom_model.speaker import embed
+
+    export_speaker_encoder(tmp_path / "speaker.onnx")
+    wave = 0.1 * np.random.default_rng(0).standard_normal(samples).astype(np.float32)
+    (vector,) = onnxruntime.InferenceSession(tmp_path / "speaker.onnx").run(None, {"wave": wave[None]})
+    np.testing.assert_allclose(vector[0], embed(wave, 16000), atol=1e-5)
+
+
+@pytest.fixture
+def example(synthesizer):
+    inputs = random_inputs(synthesizer, 14, seed=5)
+    return Example(*inputs.encoder, durations=inputs.durations, noise=inputs.noise)
+
+
+def test_rounding_moves_the_mel_and_is_undone(synthesizer, example):
+    probe = Probe(synthesizer, MelConfig(), [example])
+    weights = {name: linear.weight.clone() for name, linear in probe.linears.items()}
+    everything, one = probe.moved(probe.linears), probe.moved(["decoder.stack.leave"])
+    assert 0 < one[0] < everything[0] < 1
+    assert one[1] == 0 < everything[1], "the decoder has no say in durations"
+    assert probe.moved([]) == (0, 0)
+    assert all(torch.equal(linear.weight, weights[name]) for name, linear in probe.linears.items())
+
+
+def test_rounding_foretells_what_the_int8_graph_does(synthesizer, fp32, tmp_path, example):
+    """The simulation in PyTorch and ONNX Runtime's own arithmetic move the wave by about as much."""
+    import onnxruntime
+
+    quantize(synthesizer, fp32, tmp_path / "int8")
+    inputs = random_inputs(synthesizer, 14, seed=5)
+    fed = dict(zip(("encoded", "durations", "noise", "speaker"), (x.numpy() for x in inputs.decoder), strict=True))
+    (actual,) = onnxruntime.InferenceSession(tmp_path / "int8" / "decoder.onnx").run(None, fed)
+    exact = synthesizer.decode(*inputs.decoder).numpy()
+    with rounded(speaking_linears(synthesizer).values()):
+        simulated = synthesizer.decode(*inputs.decoder).numpy()
+    ratio = np.square(simulated - exact).mean() / np.square(actual - exact).mean()
+    assert 0.5 < ratio < 2
+
+
+def test_torchscript_voice_speaks_at_other_lengths(synthesizer, example, tmp_path):
+    path = tmp_path / "voice.int8.ts"
+    save_torchscript(synthesizer, ["decoder.stack.leave"], example, path)
+    voice = torch.jit.load(str(path))
+    for tokens in (5, 40):
+        inputs = random_inputs(synthesizer, tokens, seed=tokens)
+        encoded, log_durations = voice.encode(*inputs.encoder)
+        assert encoded.shape == inputs.encoded.shape and log_durations.shape == inputs.tokens.shape
+        wave, exact = voice.decode(*inputs.decoder), synthesizer.decode(*inputs.decoder)
+        assert wave.shape == exact.shape
+        assert 0 < (wave - exact).square().mean() < 0.1 * exact.square().mean()
+
+
+def test_torchscript_archive_names_no_path_of_this_machine(synthesizer, example, tmp_path):
+    save_torchscript(synthesizer, [], example, tmp_path / "voice.ts")
+    content = (tmp_path / "voice.ts").read_bytes()
+    assert b"model_src" not in content and b"site-packages" not in content
+
+
+def test_model_card_names_everyone_and_their_terms():
+    source = Source("prompts", "ada", "en-US", "CC-BY-SA-3.0", "ada-2026", 120, 0.5)
+    card = model_card(description(), [source], tolerance=1e-4, kept=2)
+    assert "| prompts | ada | en-US | CC-BY-SA-3.0 | ada-2026 | 120 | 0.50 |" in card
+    assert "2 layers that 8 bits would harm stay float" in card and "{" not in card

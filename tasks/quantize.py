@@ -1,0 +1,93 @@
+"""Which layers are safe at 8 bits, measured on held-out texts; and an 8-bit TorchScript voice.
+
+Reads the checkpoint and data/features. Each Linear layer is rounded alone, then all together: what counts is how
+far the spoken mel moves from that of the float voice, with the same durations and the same noise. Writes
+models/quantized/sensitivity.json, which export obeys, and voice.int8.ts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.params import QuantizeParams
+from tasks.records import FEATURES, read_rows
+from tasks.stage import Metrics, Stage
+
+if TYPE_CHECKING:
+    from voiceloom_model.eight_bits import Example
+    from voiceloom_model.nn.synthesizer import Synthesizer
+
+STAGE = Stage(
+    deps={"checkpoint": "models/checkpoint", "features": "data/features"},
+    outs={"quantized": "models/quantized"},
+    params=("quantize",),
+    code=("tasks/quantize.py", "model_src/voiceloom_model/eight_bits.py"),
+)
+NOISE_SCALE = 0.667
+
+
+def run(*, checkpoint: Path, features: Path, quantized: Path, quantize: QuantizeParams) -> Metrics:
+    """Measure every layer, choose what stays float, and write the 8-bit TorchScript voice."""
+    import torch
+
+    from voiceloom_model.eight_bits import Probe, save_torchscript
+    from voiceloom_model.features import MelConfig
+    from voiceloom_model.nn.synthesizer import Synthesizer
+
+    torch.set_num_threads(1)  # sums do not depend on the machine's number of cores
+    synthesizer = Synthesizer.from_folder(checkpoint).requires_grad_(False)
+    mel = MelConfig(**json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))["mel"])
+    examples = [_example(synthesizer, row) for row in held_out(features, quantize.calibration_utterances)]
+    probe = Probe(synthesizer, mel, examples)
+    alone = {name: probe.moved([name])[0] for name in probe.linears}
+    kept = choose_float(alone, lambda names: probe.moved(names)[0], quantize.max_mel_increase)
+    together = probe.moved(name for name in alone if name not in kept)
+    summary = dict(zip(("mel_increase", "log_duration_change"), (round(x, 6) for x in together), strict=True))
+    report = {
+        "increase_alone": {name: round(value, 6) for name, value in alone.items()},
+        "keep_float": kept,
+        **summary,
+    }
+    quantized.mkdir(parents=True)
+    (quantized / "sensitivity.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    save_torchscript(synthesizer, kept, examples[0], quantized / "voice.int8.ts")
+    return {"layers": len(alone), "kept_float": len(kept), **summary}
+
+
+def choose_float(alone: Mapping[str, float], increase: Callable[[list[str]], float], limit: float) -> list[str]:
+    """The fewest layers to keep float, most harmed first, so that the others together add at most `limit`."""
+    order = sorted(alone, key=lambda name: (-alone[name], name))
+    fewest = next((kept for kept in range(len(order)) if increase(order[kept:]) <= limit), len(order))
+    return sorted(order[:fewest])
+
+
+def held_out(features: Path, count: int) -> list[dict]:
+    """`count` utterances of the test split, the same ones every time; `ValueError` when there is none."""
+    columns = ("id", "split", "language", "speaker_embedding", "phoneme_ids", "stress_ids")
+    rows = [row for row in read_rows(features, FEATURES, columns) if row["split"] == "test"]
+    if not rows:
+        raise ValueError(f"{features} holds no held-out utterance to calibrate with; raise segment.held_out_share")
+    rows.sort(key=lambda row: hashlib.blake2b(row["id"].encode()).digest())
+    return rows[:count]
+
+
+def _example(synthesizer: Synthesizer, row: dict) -> Example:
+    """A held-out text as the network takes it, with the durations it predicts and noise to speak it with."""
+    import torch
+
+    from voiceloom_model.eight_bits import Example
+    from voiceloom_model.nn.text import whole_durations
+    from voiceloom_model.text import language_id
+
+    tokens, stress = torch.tensor([row["phoneme_ids"]]), torch.tensor([row["stress_ids"]])
+    language = torch.tensor([language_id(row["language"])])
+    speaker = torch.tensor([row["speaker_embedding"]], dtype=torch.float32)
+    with torch.inference_mode():
+        durations = whole_durations(synthesizer.encode(tokens, stress, language, speaker)[1])
+    shape = (1, int(durations.sum()), synthesizer.config.latent)
+    noise = NOISE_SCALE * torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    return Example(tokens, stress, language, speaker, durations, noise)
