@@ -108,9 +108,7 @@ class SegmentParams(Section):
     @model_validator(mode="after")
     def _consistent(self) -> SegmentParams:
         if self.min_duration_s >= self.max_duration_s:
-            raise ValueError(
-                f"min_duration_s {self.min_duration_s} must be below max_duration_s {self.max_duration_s}"
-            )
+            raise ValueError(f"min_duration_s {self.min_duration_s} must be below max_duration_s {self.max_duration_s}")
         return self
 
 
@@ -180,7 +178,7 @@ class GateParams(Section):
 class RegisterParams(Section):
     """The name in the registry."""
 
-    model_name: str = Field(min_length=1)
+    model_name: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 
 class Params(Section):
@@ -229,11 +227,10 @@ def parse_params(content: dict, source: str) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = (
-            ".".join(str(part) for part in first["loc"] if part not in ("debian", "url", "folder"))
-            or "params"
-        )
+        errors = error.errors()
+        # A misspelt key is also a missing one; its own name helps more.
+        first = next((found for found in errors if found["type"] == "extra_forbidden"), errors[0])
+        where = ".".join(str(part) for part in first["loc"] if part not in ("debian", "url", "folder")) or "params"
         raise ValueError(f"{source}: {where}: {_sentence(first)}") from None
 
 

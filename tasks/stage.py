@@ -103,6 +103,9 @@ def main(argv: list[str]) -> int:
         log.write_text(traceback.format_exc())
         print(f"voiceloom: {name}: {error} (trace in {log.relative_to(root)})", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"voiceloom: {name}: stopped; what is finished is kept", file=sys.stderr)
+        return 130
     return 0
 
 

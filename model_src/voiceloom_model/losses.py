@@ -58,17 +58,17 @@ def _magnitude(wave: Tensor, n_fft: int, hop_length: int, window: Tensor) -> Ten
 
 
 def discriminator_loss(real: list[Tensor], made: list[Tensor]) -> Tensor:
-    """Least squares: real towards 1, made towards 0 (Mao et al. 2017)."""
+    """Least squares: real towards 1, made towards 0, summed over the discriminators (Mao et al. 2017)."""
     terms = [(1 - r.float()).square().mean() + m.float().square().mean() for r, m in zip(real, made, strict=True)]
-    return torch.stack(terms).mean()
+    return torch.stack(terms).sum()
 
 
 def adversarial_loss(made: list[Tensor]) -> Tensor:
-    """Least squares: made towards 1."""
-    return torch.stack([(1 - m.float()).square().mean() for m in made]).mean()
+    """Least squares: made towards 1, summed over the discriminators."""
+    return torch.stack([(1 - m.float()).square().mean() for m in made]).sum()
 
 
 def feature_matching_loss(real: list[list[Tensor]], made: list[list[Tensor]]) -> Tensor:
-    """Mean absolute difference of the discriminators' features (Kong et al. 2020, HiFi-GAN, eq. 6)."""
+    """Absolute difference of the discriminators' features, summed over layers (Kong et al. 2020, HiFi-GAN, eq. 6)."""
     pairs = [(r, m) for rs, ms in zip(real, made, strict=True) for r, m in zip(rs, ms, strict=True)]
-    return torch.stack([F.l1_loss(m.float(), r.float().detach()) for r, m in pairs]).mean()
+    return torch.stack([F.l1_loss(m.float(), r.float().detach()) for r, m in pairs]).sum()

@@ -6,6 +6,8 @@ features of every layer, for the feature-matching loss. Sources: HiFi-GAN (Kong 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -34,7 +36,7 @@ class Scorer(nn.Module):
 
 def _period_layers(width: int) -> list[nn.Conv2d]:
     sizes = [1, width, 2 * width, 4 * width, 8 * width]
-    strided = [nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0)) for a, b in zip(sizes, sizes[1:], strict=False)]
+    strided = [nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0)) for a, b in pairwise(sizes)]
     return [
         *strided,
         nn.Conv2d(sizes[-1], sizes[-1], (5, 1), 1, (2, 0)),

@@ -77,7 +77,7 @@ class WarmupPhase:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         module = WarmupStep(setting.synthesizer, setting.mel_config, setting.options.segment_frames)
-        optimizer = torch.optim.AdamW(module.parameters(), betas=BETAS, weight_decay=0.01)
+        optimizer = torch.optim.AdamW(module.parameters(), betas=BETAS, weight_decay=0.01, fused=True)
         self.module, self.optimizer = setting.fabric.setup(module, optimizer)
         self.optimizers = [self.optimizer]
 
@@ -105,11 +105,11 @@ class AdversarialPhase:
         decoder = DecoderStep(setting.synthesizer)
         rate = options.adversarial_learning_rate
         self.decoder, self.decoder_optimizer = fabric.setup(
-            decoder, torch.optim.AdamW(decoder.parameters(), lr=rate, betas=BETAS, weight_decay=0.01)
+            decoder, torch.optim.AdamW(decoder.parameters(), lr=rate, betas=BETAS, weight_decay=0.01, fused=True)
         )
         judge = setting.discriminators
         self.judge, self.judge_optimizer = fabric.setup(
-            judge, torch.optim.AdamW(judge.parameters(), lr=2 * rate, betas=BETAS, weight_decay=0.01)
+            judge, torch.optim.AdamW(judge.parameters(), lr=2 * rate, betas=BETAS, weight_decay=0.01, fused=True)
         )
         self.optimizers = [self.decoder_optimizer, self.judge_optimizer]
 
