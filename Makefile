@@ -1,0 +1,39 @@
+# Every target is one short line over `voiceloom` or pytest; `.venv` is made first where it is missing or outdated.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-fast lint bench clean
+
+demo: apt .venv/.installed            ## recordings in, a registered voice out
+	$(BIN)/voiceloom run
+
+test: .venv/.installed                ## everything, about ten minutes
+	$(BIN)/pytest
+
+test-fast: .venv/.installed           ## without what takes more than a few seconds
+	$(BIN)/pytest -m "not slow"
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: .venv/.installed               ## ratios against peers; needs a trained voice for some
+	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+clean:                                ## what can be made again; data, models, cache and registry stay
+	rm -rf .venv runs build dist *.egg-info model_src/*.egg-info .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: apt
+apt:
+	@! grep -q 'kind: debian' params.yaml || command -v apt-get >/dev/null || { echo 'The demo corpus is a Debian package and there is no apt here; use recordings of your own instead: make .venv/.installed && .venv/bin/voiceloom run --corpus FOLDER --speaker NAME --licence LICENCE --consent "who agreed, and when"' >&2; exit 2; }
+
+.venv/.installed: pyproject.toml model_src/pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Voiceloom needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo 'This Python cannot make virtual environments; install them first: sudo apt install python3-venv' >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	@echo 'Installing into .venv: about 3 GB, a few minutes'
+	$(BIN)/pip install -q -c constraints.txt -e './model_src[train]' -e '.[dev]'
+	@# Only its weights are used; what it depends on needs a compiler and is not.
+	$(BIN)/pip install -q -c constraints.txt --no-deps Resemblyzer
+	@touch $@

@@ -1,0 +1,152 @@
+"""The command line, `voiceloom`. Commands import what they need when they are called: help is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="A factory for voices: recordings of consenting speakers in, registered text-to-speech voices out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Option = typer.Option
+
+
+@app.command()
+def run(
+    corpus: Annotated[Path | None, Option(help="A folder of recordings with texts (LJSpeech-like), instead.")] = None,
+    speaker: Annotated[str | None, Option(help="Who speaks in the folder.")] = None,
+    language: Annotated[str | None, Option(help="Their language, e.g. en-US.")] = None,
+    licence: Annotated[str | None, Option(help="The terms of the recordings, e.g. CC-BY-4.0.")] = None,
+    consent: Annotated[str | None, Option(help="Who agreed, and when.")] = None,
+) -> None:
+    """Bring every stage up to date and register the voice (the Prefect flow `retrain`)."""
+    from flows.environment import prepare_environment
+    from tasks.params import load_params
+
+    root = Path.cwd()
+    if corpus is not None:
+        from flows.settings import FolderCorpus, use_folder
+
+        use_folder(root, FolderCorpus(corpus, speaker, language, licence, consent))
+    elif speaker or language or licence or consent:
+        raise ValueError("--speaker, --language, --licence and --consent describe a folder: add --corpus FOLDER")
+    model_name = load_params(root / "params.yaml").register_.model_name
+    prepare_environment()
+    _retrain(root, model_name)
+    table()
+
+
+def _retrain(root: Path, model_name: str) -> None:
+    """The flow; without a Prefect server to tell, a run that has nothing to do does not start one."""
+    from flows._dvc import stale_stages
+    from tasks.register import ensure_registered
+
+    stale = None if os.environ.get("PREFECT_API_URL") else stale_stages(root)
+    if stale == []:
+        print("Nothing is stale.", file=sys.stderr)
+        ensure_registered(root, model_name)
+        return
+    from flows.retrain import retrain
+
+    try:
+        retrain(root, stale)
+    except RuntimeError as error:
+        if "ephemeral Prefect API server" in str(error):
+            raise OSError("Prefect's own server did not start; `prefect server start` says why") from error
+        if "Failed to reach API" in str(error):
+            raise OSError(f"no Prefect server answers at {os.environ.get('PREFECT_API_URL')}") from error
+        raise
+
+
+@app.command()
+def table() -> None:
+    """Print the summary of the last run again."""
+    from flows.summary import print_summary
+    from tasks.params import load_params
+    from tasks.register import registration_line
+
+    root = Path.cwd()
+    print_summary(root, registration_line(root, load_params(root / "params.yaml").register_.model_name))
+
+
+@app.command("list")
+def list_stages() -> None:
+    """List the stages: what each reads, writes and does."""
+    from flows.stages import stage_table
+
+    stage_table(Path.cwd())
+
+
+@app.command()
+def say(
+    text: Annotated[str, typer.Argument(help="What to say.")],
+    output: Annotated[Path, Option("-o", "--output", help="The sound file to write.")] = Path("out.wav"),
+    voice: Annotated[str | None, Option(help="A bundle's folder or NAME@ALIAS; else models/voice.")] = None,
+    speaker: Annotated[str | None, Option(help="A speaker's name, or a recording to imitate.")] = None,
+    language: Annotated[str | None, Option(help="Language of the text, e.g. en-US.")] = None,
+    speed: Annotated[float, Option(min=0.25, max=4.0, help="Faster above 1.")] = 1.0,
+    seed: Annotated[int, Option(help="The same seed gives the same audio.")] = 0,
+) -> None:
+    """Say a text with a voice."""
+    from flows.speak import Manner, find_bundle
+    from flows.speak import say as speak
+
+    seconds = speak(text, output, find_bundle(Path.cwd(), voice), Manner(speaker, language, speed, seed))
+    print(f"{output}: {seconds:.2f} s")
+
+
+@app.command()
+def voices() -> None:
+    """List the voices: the one made here, and every registered version."""
+    from flows.speak import voice_lines
+
+    lines = list(voice_lines(Path.cwd()))
+    print("\n".join(lines) or "There are no voices yet; `voiceloom run` makes one.")
+
+
+@app.command()
+def preset(name: Annotated[str, typer.Argument(help="A file in presets/, without .yaml.")]) -> None:
+    """Overlay presets/NAME.yaml onto params.yaml."""
+    from flows.settings import apply_preset
+
+    changes = apply_preset(Path.cwd(), name)
+    print("\n".join(changes) or f"params.yaml is as preset {name} says already.")
+
+
+@app.command()
+def check() -> None:
+    """Look whether everything a run needs is there: one line each, with the cure."""
+    from flows.check import findings
+
+    failed = 0
+    for finding in findings(Path.cwd()):
+        failed += not finding.passed
+        cure = "" if finding.passed else f"  → {finding.cure}"
+        print(f"{'ok  ' if finding.passed else 'FAIL'} {finding.name}: {finding.text}{cure}")
+    if failed:
+        raise typer.Exit(2)
+
+
+def main() -> None:
+    """Run the command line: a user's mistake is one line on stderr and exit status 2."""
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        print(f"voiceloom: {error}", file=sys.stderr)
+        sys.exit(2)
+    except RuntimeError as error:
+        from flows._dvc import StageError
+
+        if not isinstance(error, StageError):
+            raise
+        if error.code != 2:  # the stage has said itself what is wrong
+            print(f"voiceloom: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,153 @@
+"""Edits of params.yaml and data/consent.yaml for the user: presets and folder corpora, comments kept."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.fetch.content import content_sha256
+from tasks.params import parse_params
+
+
+@dataclass(frozen=True)
+class FolderCorpus:
+    """A folder of recordings as the user described it; None is what was left out."""
+
+    folder: Path
+    speaker: str | None = None
+    language: str | None = None
+    licence: str | None = None
+    consent: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The corpus's name, from the folder's."""
+        return re.sub(r"[^a-z0-9._-]+", "-", self.folder.resolve().name.lower()).strip("-._") or "corpus"
+
+
+def apply_preset(root: Path, name: str) -> list[str]:
+    """Overlay presets/NAME.yaml onto params.yaml; returns `section.key: value` for what changed."""
+    presets = {path.stem: path for path in sorted((root / "presets").glob("*.yaml"))}
+    if name not in presets:
+        raise ValueError(f"there is no preset {name!r}; the presets are: {', '.join(presets) or 'none'}")
+    params = _load(root / "params.yaml")
+    changes = _merge(params, _load(presets[name]))
+    if changes:
+        _save_params(root, params, str(presets[name].relative_to(root)))
+    return changes
+
+
+def use_folder(root: Path, corpus: FolderCorpus) -> None:
+    """Make the folder the only corpus, with its content's hash, and write down who agreed.
+
+    What an earlier run with this folder said need not be said again.
+    """
+    if not corpus.folder.is_dir():
+        raise FileNotFoundError(f"the corpus folder {corpus.folder} is not there")
+    params = _load(root / "params.yaml")
+    consents = _load(root / "data" / "consent.yaml")
+    described = _description(corpus, params["corpora"], consents["consents"])
+    params["corpora"] = [described]
+    params["register"]["model_name"] = f"voiceloom-{corpus.name}"
+    _save_params(root, params, "--corpus")
+    if corpus.consent:
+        _agree(consents["consents"], described, corpus.consent)
+        _save(root / "data" / "consent.yaml", consents)
+
+
+def _description(corpus: FolderCorpus, corpora: list, consents: list) -> dict[str, Any]:
+    """The corpus section; a `ValueError` names every option that is missing."""
+    known = next((entry for entry in corpora if entry["source"].get("path") == str(corpus.folder)), {})
+    speaker = corpus.speaker or known.get("speaker")
+    terms = [entry["licence"] for entry in consents if entry["speaker"] == speaker]
+    licence = corpus.licence or known.get("licence") or next(iter(terms), None)
+    missing = [
+        option
+        for option, value in (
+            ("--speaker NAME", speaker),
+            ("--licence NAME", licence),
+            ('--consent "who agreed, and when"', corpus.consent or licence in terms),
+        )
+        if not value
+    ]
+    if missing:
+        raise ValueError(f"a voice is made only of recordings whose speaker agreed: add {', '.join(missing)}")
+    return {
+        "name": corpus.name,
+        "source": {"kind": "folder", "path": str(corpus.folder), "sha256": content_sha256(corpus.folder)},
+        "reader": "auto",
+        "speaker": speaker,
+        "language": corpus.language or known.get("language") or "en-US",
+        "licence": licence,
+    }
+
+
+def _agree(consents: list, described: Mapping[str, Any], basis: str) -> None:
+    """Add or renew the entry for this corpus and speaker."""
+    speaker = re.sub(r"[^a-z0-9]+", "-", described["speaker"].lower()).strip("-")
+    entry = {
+        "id": f"{described['name']}-{speaker}",
+        "speaker": described["speaker"],
+        "licence": described["licence"],
+        "basis": basis,
+    }
+    for index, known in enumerate(consents):
+        if known["id"] == entry["id"]:
+            consents[index] = entry
+            return
+    consents.append(entry)
+
+
+def _merge(target: Any, overlay: Mapping, prefix: str = "") -> list[str]:
+    """Deep-merge `overlay` into `target` in place; returns what changed. Lists are replaced whole."""
+    changes = []
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(target.get(key), Mapping):
+            changes += _merge(target[key], value, f"{prefix}{key}.")
+        elif target.get(key) != value:
+            target[key] = value
+            changes.append(f"{prefix}{key}: {value}")
+    return changes
+
+
+def _save_params(root: Path, params: Any, source: str) -> None:
+    """Write params.yaml only if it holds together."""
+    from ruamel.yaml import YAML
+
+    parse_params(YAML(typ="safe").load(_text(params)), f"params.yaml with {source}")
+    _save(root / "params.yaml", params)
+
+
+def _yaml():
+    """A reader and writer that keeps comments, quotes and number formats."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there; run from the project's root folder")
+    return _yaml().load(path.read_text(encoding="utf-8"))
+
+
+def _text(content: Any) -> str:
+    stream = io.StringIO()
+    _yaml().dump(content, stream)
+    return stream.getvalue()
+
+
+def _save(path: Path, content: Any) -> None:
+    """Replace the file as a whole, or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(_text(content), encoding="utf-8")
+    os.replace(partial, path)

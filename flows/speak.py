@@ -1,0 +1,79 @@
+"""`voiceloom say` and `voiceloom voices`: the shipped voice, here or in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+#: Where the export stage leaves the project's own voice.
+LOCAL_VOICE = Path("models/voice")
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a text is spoken; `speaker` is a name the voice knows, or a recording to imitate."""
+
+    speaker: str | None = None
+    language: str | None = None
+    speed: float = 1.0
+    seed: int = 0
+
+
+def say(text: str, output: Path, bundle: Path, manner: Manner) -> float:
+    """Speak `text` into a wav file; returns its length in seconds."""
+    import soundfile
+
+    from voiceloom_model.runtime import Voice
+
+    if not text.strip():
+        raise ValueError("there is no text to say")
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"the folder {output.parent} for {output.name} is not there")
+    voice = Voice.load(bundle)
+    speaker = _speaker(voice, manner.speaker)
+    samples = voice.say(text, speaker=speaker, language=manner.language, speed=manner.speed, seed=manner.seed)
+    try:
+        soundfile.write(output, samples, voice.sample_rate_hz)
+    except (soundfile.LibsndfileError, TypeError) as error:
+        raise ValueError(f"cannot write {output}: {error}; a name that ends in .wav or .flac will do") from error
+    return len(samples) / voice.sample_rate_hz
+
+
+def _speaker(voice: Any, given: str | None) -> Any:
+    """A known name stays a name; a sound file becomes a speaker vector."""
+    import soundfile
+
+    if given is None or given in voice.speakers or not Path(given).is_file():
+        return given
+    wave, rate = soundfile.read(given, dtype="float32", always_2d=True)
+    return voice.clone(wave.mean(axis=1), rate)
+
+
+def find_bundle(root: Path, voice: str | None) -> Path:
+    """The bundle of a voice given as a folder, as NAME@ALIAS, or not at all (this project's own)."""
+    if voice is None or Path(voice).is_dir():
+        folder = root / LOCAL_VOICE if voice is None else Path(voice)
+        if not (folder / "voice.json").is_file():
+            raise FileNotFoundError(
+                f"{folder} holds no voice; `voiceloom run` makes one, `voiceloom voices` lists them"
+            )
+        return folder
+    name, _, alias = voice.partition("@")
+    if not alias:
+        raise FileNotFoundError(f"there is no folder {voice}; a registered voice is written NAME@champion")
+    from tasks.register.registry import bundle_folder
+
+    return bundle_folder(root, name, alias)
+
+
+def voice_lines(root: Path) -> Iterator[str]:
+    """The project's own voice, then one line a registered version."""
+    if (root / LOCAL_VOICE / "voice.json").is_file():
+        yield f"{LOCAL_VOICE}  (made here)"
+    from tasks.register.registry import registered_voices
+
+    for voice in registered_voices(root):
+        aliases = "".join(f"  {voice.model_name}@{alias}" for alias in voice.aliases)
+        yield f"{voice.model_name} version {voice.version}  {voice.bundle_sha256[:12]}{aliases}"

@@ -1,0 +1,131 @@
+"""Questions to the MLflow registry: which versions are there, who reigns, where its bundle lies."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+CHALLENGER, CHAMPION = "challenger", "champion"
+
+#: The tag that makes registering idempotent: the same bundle never gets a second version.
+BUNDLE_TAG = "bundle_sha256"
+
+
+class Registered(NamedTuple):
+    """One registered version of a voice."""
+
+    model_name: str
+    version: int
+    aliases: list[str]
+    bundle_sha256: str
+
+
+def tracking_uri(root: Path) -> str:
+    """`MLFLOW_TRACKING_URI`, or the database in the project's folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.resolve()}/mlflow.db"
+
+
+def no_registry_yet(root: Path) -> bool:
+    """Whether the registry is a local database not made yet: making one to find it empty takes seconds."""
+    scheme, _, path = tracking_uri(root).partition(":///")
+    return scheme == "sqlite" and not Path(path).is_file()
+
+
+def connect(root: Path) -> MlflowClient:
+    """A client of the project's MLflow, which reports to nobody and says only warnings."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    import mlflow
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    uri = tracking_uri(root)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return mlflow.MlflowClient(uri, uri)
+
+
+@contextlib.contextmanager
+def one_sentence(root: Path) -> Iterator[None]:
+    """Turn what MLflow raises into a `ValueError` that names the server."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise ValueError(f"MLflow at {tracking_uri(root)}: {' '.join(str(error).split())}") from error
+
+
+def find_version(client: MlflowClient, model_name: str, bundle_sha256: str) -> ModelVersion | None:
+    """The newest version of this very bundle, if it was registered."""
+    found = client.search_model_versions(f"name = '{model_name}' and tags.{BUNDLE_TAG} = '{bundle_sha256}'")
+    return max(found, key=lambda version: int(version.version), default=None)
+
+
+def version_by_alias(client: MlflowClient, model_name: str, alias: str) -> ModelVersion | None:
+    """The version an alias points to, or None where there is no such model or alias."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(model_name, alias)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def champion_scores(root: Path, model_name: str) -> dict:
+    """What reigns: model name, bundle hash and scores; empty when nothing does. No versions, no dates."""
+    if no_registry_yet(root):
+        return {}
+    client = connect(root)
+    with one_sentence(root):
+        champion = version_by_alias(client, model_name, CHAMPION)
+        if champion is None:
+            return {}
+        metrics = client.get_run(str(champion.run_id)).data.metrics
+    scores = {name.removeprefix("voice_"): value for name, value in metrics.items() if name.startswith("voice_")}
+    return {
+        "model_name": model_name,
+        BUNDLE_TAG: champion.tags[BUNDLE_TAG],
+        "scores": dict(sorted(scores.items())),
+    }
+
+
+def registered_voices(root: Path) -> list[Registered]:
+    """Every registered version of a voice, by name and newest first."""
+    if no_registry_yet(root):
+        return []
+    client = connect(root)
+    with one_sentence(root):
+        aliases: dict[tuple[str, int], list[str]] = {}
+        for model in client.search_registered_models():
+            for alias, version in sorted(model.aliases.items()):
+                aliases.setdefault((model.name, int(version)), []).append(alias)
+        voices = [version for version in client.search_model_versions() if BUNDLE_TAG in version.tags]
+    rows = [(version.name, int(version.version), version.tags[BUNDLE_TAG]) for version in voices]
+    return [
+        Registered(name, version, aliases.get((name, version), []), bundle)
+        for name, version, bundle in sorted(rows, key=lambda row: (row[0], -row[1]))
+    ]
+
+
+def bundle_folder(root: Path, model_name: str, alias: str) -> Path:
+    """The voice bundle of a registered version, downloaded where it is not on this machine."""
+    import mlflow
+
+    client = connect(root)
+    with one_sentence(root):
+        if version_by_alias(client, model_name, alias) is None:
+            raise ValueError(f"no registered voice {model_name}@{alias}; `voiceloom voices` lists them")
+        return Path(mlflow.artifacts.download_artifacts(f"models:/{model_name}@{alias}")) / "artifacts" / "voice"
