@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -259,5 +259,5 @@ def _known_keys(location: tuple) -> list[str]:
         elif part == "register":
             model = RegisterParams
         elif isinstance(part, str) and part in model.model_fields:
-            model = model.model_fields[part].annotation or model
+            model = cast(type[BaseModel], model.model_fields[part].annotation)
     return [field.alias or name for name, field in model.model_fields.items()]

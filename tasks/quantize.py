@@ -27,7 +27,7 @@ STAGE = Stage(
     params=("quantize",),
     code=("tasks/quantize.py", "model_src/voiceloom_model/eight_bits.py"),
 )
-NOISE_SCALE = 0.667
+NOISE_SCALE = 0.333
 
 
 def run(*, checkpoint: Path, features: Path, quantized: Path, quantize: QuantizeParams) -> Metrics:

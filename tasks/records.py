@@ -119,7 +119,7 @@ def write_table(table: pa.Table, path: Path) -> None:
         compression_level=3,
         row_group_size=256,
         use_dictionary=False,
-        write_statistics=["id"] if "id" in table.column_names else False,
+        write_statistics=False,
         store_schema=True,
     )
 

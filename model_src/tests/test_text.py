@@ -103,6 +103,10 @@ def test_any_text_gives_ids_within_the_table(text, language):
     assert phonemes == unicodedata.normalize("NFD", phonemes) == " ".join(phonemes.split())
 
 
+def test_digits_of_other_scripts_are_read_as_digits():
+    assert phonemize("m² ¹ ٣", "en-US") == phonemize("m2 1 3", "en-US")
+
+
 def test_language_ids_are_fixed():
     known = {"en": 1, "en-GB": 1, "es-MX": 2, "ru": 5, "zh": 39, "zh-yue": 40, "tlh": 0}
     assert {tag: language_id(tag) for tag in known} == known

@@ -60,6 +60,7 @@ def gone(pid):
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for child processes in /proc")
 @pytest.mark.parametrize("stage", ["ingest", "segment"])
 def test_a_killed_stage_goes_on_where_it_was(stage, new_project, say):
@@ -91,6 +92,7 @@ def limit_files(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["ingest", "segment"])
 @pytest.mark.parametrize("stored", [False, True], ids=["while-storing", "while-a-shard-is-written"])
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(stage, stored, new_project, say):
@@ -114,20 +116,23 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(stage, stor
     assert project.stage(stage).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
-def test_a_disk_that_is_really_full(new_project, say, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+@pytest.mark.parametrize("full", ["runs/rowstore", "runs/staging"])
+def test_a_disk_that_is_really_full(full, new_project, say):
+    project = new_project()
+    fill(project, say, count=40)
+    disk = project.root / full
+    disk.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("may not mount")
     try:
-        project = new_project("disk")
-        fill(project, say, count=40)
         done = project.stage("ingest")
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert "the disk is full" in done.stderr
         assert not (project.root / "data/recordings").exists()
+        assert not list(disk.rglob("*.partial"))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 

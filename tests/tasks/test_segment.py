@@ -60,6 +60,27 @@ def test_a_recording_cut_close_loses_no_word(say, params):
     assert row["end_s"] == pytest.approx((last - first) / RATE, abs=0.001)
 
 
+def test_the_detector_is_awake_when_a_recording_begins_with_a_word(say):
+    speech = say("Activated.")
+    wave = speech[np.flatnonzero(np.abs(speech) > 0.02)[0] :]
+    assert np.flatnonzero(vad.speech_windows(vad.speech_probabilities(wave), 0.5))[0] <= 2
+
+
+@pytest.mark.parametrize(
+    ("loud", "first", "last"),
+    [
+        ("..........####....", 10, 14),  # nothing loud outside: as the detector says
+        (".......##.####....", 7, 14),  # the beginning of a word, and the closure of a plosive
+        ("..........####..##", 10, 18),
+        ("##........####....", 10, 14),  # too far away to belong to the word
+    ],
+)
+def test_words_are_kept_where_the_detector_comes_late_or_leaves_early(loud, first, last):
+    speech = np.array([10 <= index < 14 for index in range(18)])
+    bounds = cut._bounds(np.array([mark == "#" for mark in loud]), speech, 0.0, 10.0)
+    assert bounds == pytest.approx((first * vad.WINDOW_S, last * vad.WINDOW_S))
+
+
 def test_what_is_no_usable_utterance_says_why(say, params):
     speech = say(TEXTS[0])
     short = params.model_copy(update={"min_duration_s": 5.0, "max_duration_s": 6.0})

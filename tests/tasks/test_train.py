@@ -134,4 +134,10 @@ def test_sigkill_in_the_middle_then_again_gives_the_undisturbed_bytes(workplace)
     assert state.is_file() and not (workplace / "cut").exists()
     run(features=workplace / "features", checkpoint=workplace / "cut", train=TRAIN, audio=AUDIO)
     assert contents(workplace / "whole") == contents(workplace / "cut")
-    assert not state.exists(), "the finished run leaves no state behind"
+
+
+def test_the_next_run_drops_the_state_of_a_finished_one(workplace):
+    for seed in (1, 2):
+        params = TRAIN.model_copy(update={"seed": seed})
+        run(features=workplace / "features", checkpoint=workplace / f"out{seed}", train=params, audio=AUDIO)
+    assert len(list((workplace / "runs" / "train").iterdir())) == 1

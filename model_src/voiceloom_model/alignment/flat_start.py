@@ -61,7 +61,7 @@ def align(tokens: Sequence[np.ndarray], stress: Sequence[np.ndarray], mels: Sequ
 
 def cepstra(mel: np.ndarray) -> np.ndarray:
     """Log mel (F, M) → cepstra and their slopes (F, D)."""
-    static = dct(mel.astype(np.float32), norm="ortho", axis=1)[:, :CEPSTRA]
+    static = np.asarray(dct(mel.astype(np.float32), norm="ortho", axis=1))[:, :CEPSTRA]
     return np.concatenate([static, np.gradient(static, axis=0)], axis=1)
 
 

@@ -56,7 +56,7 @@ def search(scores: np.ndarray, n_tokens: np.ndarray, n_frames: np.ndarray) -> np
 
 
 @njit(cache=True)
-def _log_add(a: float, b: float) -> float:
+def _log_add(a: np.floating, b: np.floating) -> np.floating:
     """log(exp(a) + exp(b)), safe where both are impossible."""
     high = max(a, b)
     if high <= IMPOSSIBLE / 2:

@@ -25,6 +25,9 @@ class InverseStft(nn.Module):
     `features.magnitude_frames`.
     """
 
+    cosines: Tensor
+    sines: Tensor
+
     def __init__(self, n_fft: int, hop_length: int) -> None:
         super().__init__()
         self.hop_length, self.overlap = hop_length, n_fft // hop_length

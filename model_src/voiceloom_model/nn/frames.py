@@ -46,7 +46,9 @@ class FramePrior(nn.Module):
             config.hidden + N_POSITIONS, config.hidden, sum(self.sizes), config.prior_blocks, options
         )
 
-    def forward(self, frames: Tensor, positions: Tensor, mask: Tensor, speaker: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self, frames: Tensor, positions: Tensor, mask: Tensor, speaker: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Predict what the text says of every frame."""
         mean, log_std, mel = self.stack(torch.cat([frames, positions], dim=-1), mask, speaker).split(self.sizes, -1)
         return mean, log_std.clamp(-6, 3), mel

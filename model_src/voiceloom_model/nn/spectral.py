@@ -14,6 +14,9 @@ from voiceloom_model.features import LOG_FLOOR, MelConfig, mel_filterbank
 class LogMel(nn.Module):
     """Waveform (B, T), T a multiple of the hop → natural-log mel magnitudes (B, F, M), in float32."""
 
+    filters: Tensor
+    window: Tensor
+
     def __init__(self, config: MelConfig) -> None:
         super().__init__()
         self.config = config

@@ -60,6 +60,9 @@ def length_mask(lengths: Tensor, size: int) -> Tensor:
 class Synthesizer(nn.Module):
     """A voice. `forward` is one training pass; `encode` and `decode` are what ships."""
 
+    mel_mean: Tensor
+    mel_std: Tensor
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
@@ -107,13 +110,24 @@ class Synthesizer(nn.Module):
         mel = self.normalise(batch.mel) * frame_mask
         log_durations = self.durations(hidden.detach(), token_mask, batch.speaker)
         frames, positions = expand(hidden, batch.durations, batch.mel.shape[1])
-        prior = self.prior(frames * frame_mask, positions * frame_mask, frame_mask, batch.speaker)
+        prior_mean, prior_log_std, prior_mel = self.prior(
+            frames * frame_mask, positions * frame_mask, frame_mask, batch.speaker
+        )
         mean, log_std = self.posterior(mel, frame_mask, batch.speaker)
         latent = (mean + noise * log_std.exp()) * frame_mask
         return Outputs(
-            token_mask, frame_mask, mel, log_durations, *prior, mean, log_std, latent,
-            self.flow(latent, frame_mask, batch.speaker),
-        )  # fmt: skip
+            token_mask=token_mask,
+            frame_mask=frame_mask,
+            mel=mel,
+            log_durations=log_durations,
+            prior_mean=prior_mean,
+            prior_log_std=prior_log_std,
+            prior_mel=prior_mel,
+            posterior_mean=mean,
+            posterior_log_std=log_std,
+            latent=latent,
+            prior_latent=self.flow(latent, frame_mask, batch.speaker),
+        )
 
     def normalise(self, mel: Tensor) -> Tensor:
         """Log mel (B, F, M) → zero mean and unit variance per band over the training data."""

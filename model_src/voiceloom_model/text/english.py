@@ -6,6 +6,7 @@ hibari writes misaki's alphabet, one letter a diphthong or affricate; here it be
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -27,12 +28,17 @@ _IPA = str.maketrans(
 
 def american(text: str) -> str:
     """IPA of `text` in General American."""
-    return _g2p(False)(text).translate(_IPA)
+    return _g2p(False)(_plain_digits(text)).translate(_IPA)
 
 
 def british(text: str) -> str:
     """IPA of `text` in Received Pronunciation."""
-    return _g2p(True)(text).translate(_IPA)
+    return _g2p(True)(_plain_digits(text)).translate(_IPA)
+
+
+def _plain_digits(text: str) -> str:
+    """Superscripts and digits of other scripts as 0-9: hibari takes them for digits and then cannot read them."""
+    return "".join(str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c for c in text)
 
 
 def american_identity() -> dict[str, str]:

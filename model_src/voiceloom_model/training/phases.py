@@ -54,8 +54,8 @@ class Setting:
         optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         norm = nn.utils.clip_grad_norm_(module.parameters(), MAX_GRADIENT_NORM)
-        finite = self.fabric.all_reduce(torch.isfinite(norm + loss.detach()).float(), reduce_op="mean")
-        if float(finite) == 1.0:
+        finite = torch.isfinite(norm + loss.detach()).float()
+        if bool(torch.as_tensor(self.fabric.all_reduce(finite, reduce_op="mean")) == 1):
             optimizer.step()
 
 
