@@ -5,6 +5,11 @@ Letters: T samples, F frames, M mel bands.
 
 from __future__ import annotations
 
+import getpass
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
 import numpy as np
 
 from tasks.params import AudioParams, FeaturesParams
@@ -27,6 +32,7 @@ def acoustic_features(wave: np.ndarray, audio: AudioParams, params: FeaturesPara
     mel (M × F) natural-log magnitudes, f0_hz (F) with 0 where unvoiced, energy_db (F) in dB of full scale,
     mfcc (n_mfcc × F).
     """
+    compile_librosa()
     config = mel_config(audio)
     padded = pad_to_frames(wave, config)
     mel = log_mel(padded, config)
@@ -62,6 +68,21 @@ def mfcc_of(mel: np.ndarray, n_mfcc: int) -> np.ndarray:
     import librosa
 
     return librosa.feature.mfcc(S=mel * np.float32(20 / np.log(10)), n_mfcc=n_mfcc)
+
+
+@lru_cache(maxsize=1)
+def compile_librosa() -> None:
+    """Let librosa compile what is used here, one process of this machine at a time.
+
+    Numba's cache of generalised ufuncs does not bear two first users at once: it can be left in a state that
+    crashes every later process.
+    """
+    from filelock import FileLock
+
+    with FileLock(Path(tempfile.gettempdir()) / f"voiceloom-compiling-{getpass.getuser()}.lock"):
+        import librosa
+
+        librosa.yin(np.zeros(4096, np.float32), fmin=65, fmax=500, sr=16000)
 
 
 def pitch_hz(wave: np.ndarray, energy_db: np.ndarray, config: MelConfig, params: FeaturesParams) -> np.ndarray:

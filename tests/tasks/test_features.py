@@ -269,3 +269,13 @@ def test_killed_twice_it_ends_the_same_and_computes_nothing_finished_again(speec
     undisturbed = hashes(tmp_path / "undisturbed")
     undisturbed["data.json"] = undisturbed.pop("reports/data.json")
     assert hashes(tmp_path / "out") == undisturbed
+
+
+@pytest.mark.slow
+def test_first_use_by_several_processes_at_once_leaves_a_sound_cache(tmp_path):
+    """Numba's cache of gufuncs is not safe for two first users; a broken one crashes everybody after."""
+    program = "from tasks.features.acoustic import compile_librosa; compile_librosa()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "NUMBA_CACHE_DIR": str(tmp_path)}
+    first = [subprocess.Popen([sys.executable, "-c", program], env=environment) for _ in range(4)]
+    assert [process.wait() for process in first] == [0] * 4
+    assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
