@@ -41,6 +41,7 @@ class Killed(Exception):
 
 def train(config, folder, utterances, stop_at=None, options=OPTIONS):
     """Train a fresh network in `folder`; with `stop_at`, die right after that step."""
+    torch.set_num_threads(1)  # sums depend on it, and other tests of the same process set it
     torch.manual_seed(options.seed)
     trainer = Trainer(Fabric(accelerator="cpu", devices=1), Synthesizer(config), MEL, options, folder)
     steps = []
@@ -153,6 +154,7 @@ def test_sigkill_at_a_random_step_then_resume_is_bit_identical(config, tmp_path,
 @pytest.mark.skipif("VOICELOOM_KILL_FOLDER" not in os.environ, reason="runs only inside the kill test")
 def test_endless_run_for_killing(config, utterances):
     folder = Path(os.environ["VOICELOOM_KILL_FOLDER"])
+    torch.set_num_threads(1)
     torch.manual_seed(OPTIONS.seed)
     trainer = Trainer(Fabric(accelerator="cpu", devices=1), Synthesizer(config), MEL, OPTIONS, folder)
     trainer.run(utterances[:4], utterances[4:], lambda *_: time.sleep(0.5))
