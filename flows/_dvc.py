@@ -66,11 +66,6 @@ def reproduce(root: Path, stage: str) -> bool:
             raise _stage_error(root, stage, cause) from error
 
 
-def is_clean(root: Path) -> bool:
-    """Whether `dvc status` would say that data and pipelines are up to date."""
-    return not _with_repo(root, lambda repo: repo.status())
-
-
 def _stale_with_dependents(repo: Any) -> set[str]:
     """Names of the stages that `dvc status` lists, and of everything downstream of them."""
     import networkx

@@ -67,6 +67,13 @@ class Project:
         log.unlink(missing_ok=True)
         return names
 
+    def is_clean(self):
+        """Whether `dvc status` would say that data and pipelines are up to date."""
+        from dvc.repo import Repo
+
+        with Repo(str(self.root)) as repo:
+            return not repo.status()
+
 
 @pytest.fixture(scope="session")
 def empty_project(tmp_path_factory):

@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from flows._dvc import StageError, is_clean, reproduce, stage_order, stale_stages
+from flows._dvc import StageError, reproduce, stage_order, stale_stages
 
 
 def bring_up_to_date(project):
@@ -19,13 +19,13 @@ def bring_up_to_date(project):
 
 def test_everything_is_stale_at_first_in_the_order_of_dvc_yaml(project):
     assert stale_stages(project.root) == ["zeta", "beta", "alone", "alpha"]
-    assert not is_clean(project.root)
+    assert not project.is_clean()
 
 
 def test_nothing_is_stale_after_all_stages_ran(project):
     bring_up_to_date(project)
     assert stale_stages(project.root) == []
-    assert is_clean(project.root)
+    assert project.is_clean()
 
 
 def test_what_depends_on_a_stale_stage_is_stale_too(project):

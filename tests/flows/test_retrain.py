@@ -7,7 +7,7 @@ import psutil
 import pytest
 import yaml
 
-from flows._dvc import StageError, is_clean
+from flows._dvc import StageError
 from flows.retrain import TIME_LIMIT_S, retrain, run_stage, snapshot_champion
 from tasks.stage import STAGES
 
@@ -23,7 +23,7 @@ def test_one_task_a_stage_then_nothing(project, prefect_server, capsys):
     assert retrain(project.root) == ["zeta", "beta", "alone", "alpha"]
     assert project.ran() == ["zeta", "beta", "alone", "alpha"]
     assert "[2/4] beta" in capsys.readouterr().err
-    assert is_clean(project.root)
+    assert project.is_clean()
     assert retrain(project.root) == []
     assert project.ran() == []
 
