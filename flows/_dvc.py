@@ -135,6 +135,8 @@ def _stage_error(root: Path, stage: str, failed: BaseException) -> StageError:
     if found is None:  # DVC's own complaint: an output is missing, a disk is full
         return StageError(stage, 1, " ".join(str(failed).split()))
     code = int(found.group(1))
+    if code < 0:  # killed: -9 or 137 depends on whether the shell that DVC found stays between
+        code = 128 - code
     trace = root / "runs" / "logs" / f"{stage}.txt"
     if code == 2 and trace.is_file():
         last_line = trace.read_text(encoding="utf-8").strip().splitlines()[-1]

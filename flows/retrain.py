@@ -32,7 +32,7 @@ AFTER_SCORING = {"gate", "register"}
 def _worth_retrying(_task, _run, state) -> bool:
     """A stage that a signal ended (out of memory, a lost machine) is tried again; any other would fail alike."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, StageError) and (error.code < 0 or error.code > 128)
+    return isinstance(error, StageError) and error.code > 128
 
 
 @task(

@@ -62,10 +62,12 @@ def test_the_run_cache_restores_what_ran_before(project):
     [
         ("wrong", 2, "zeta: the text is wrong"),
         ("crash", 3, "zeta: `python -m tasks.stage zeta` ended with status 3"),
-        ("kill", -9, "zeta: `python -m tasks.stage zeta` ended with status -9"),
+        ("kill", 137, "zeta: `python -m tasks.stage zeta` ended with status 137"),
     ],
 )
-def test_a_failure_carries_status_and_sentence(project, text, code, sentence):
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])  # one replaces itself by the command, one may not
+def test_a_failure_carries_status_and_sentence(project, monkeypatch, shell, text, code, sentence):
+    monkeypatch.setenv("SHELL", shell)
     project.write("source", text)
     with pytest.raises(StageError) as caught:
         reproduce(project.root, "zeta")

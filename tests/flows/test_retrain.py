@@ -60,7 +60,7 @@ def test_what_would_fail_alike_is_not_retried(project, prefect_server, quick_ret
 
 def test_a_killed_stage_is_tried_once_more(project, prefect_server, quick_retry):
     project.write("source", "kill")
-    with pytest.raises(StageError, match="status -9"):
+    with pytest.raises(StageError, match="status 137"):
         retrain(project.root)
     assert project.ran() == ["zeta", "zeta"]
 
