@@ -89,18 +89,18 @@ class IngestParams(Section):
 
     loudness_lufs: float = Field(ge=-60, le=-5)
     silence_dbfs: float = Field(ge=-120, le=0)
+    max_duration_s: float = Field(gt=0)
     max_error_rate: Share
 
 
 class SegmentParams(Section):
-    """How recordings become utterances."""
+    """How recordings become utterances. `asr_model` listens where the corpus has no text, no times, or a book."""
 
     vad_threshold: Share
     padding_s: float = Field(ge=0, le=1)
     min_duration_s: float = Field(gt=0)
     max_duration_s: float = Field(gt=0)
-    max_clipped_share: Share
-    min_snr_db: float
+    asr_model: str = Field(min_length=1)
     held_out_share: Share
     held_out_min_words: int = Field(ge=1)
     max_error_rate: Share
@@ -112,8 +112,46 @@ class SegmentParams(Section):
         return self
 
 
+class QualityParams(Section):
+    """What an utterance must reach to be kept; null switches a limit off.
+
+    `dnsmos`, `asr_model` and `second_voice` switch on measures that cost a network each; a limit on such a
+    measure needs it switched on.
+    """
+
+    min_loudness_lufs: float | None
+    max_clipped_share: Share | None
+    min_snr_db: float | None
+    min_bandwidth_hz: float | None
+    min_letters_per_s: float | None
+    max_letters_per_s: float | None
+    drop_duplicates: bool
+    dnsmos: bool
+    min_dnsmos: float | None = Field(ge=1, le=5)
+    asr_model: str | None
+    max_cer: float | None = Field(ge=0)
+    min_language_probability: Share | None
+    second_voice: bool
+    min_voice_similarity: float | None = Field(ge=-1, le=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> QualityParams:
+        needs = {
+            "min_dnsmos": ("dnsmos", self.dnsmos),
+            "max_cer": ("asr_model", self.asr_model),
+            "min_language_probability": ("asr_model", self.asr_model),
+            "min_voice_similarity": ("second_voice", self.second_voice),
+        }
+        for limit, (measure, switched_on) in needs.items():
+            if getattr(self, limit) is not None and not switched_on:
+                raise ValueError(f"{limit} is set, but {measure} is off: nothing would be measured")
+        return self
+
+
 class FeaturesParams(Section):
-    """What is measured of an utterance."""
+    """What is measured of an utterance. `lexicon`: a file `word<TAB>IPA` (or one a language) that wins over all."""
+
+    lexicon: str | None = None
 
     f0_min_hz: float = Field(gt=0)
     f0_max_hz: float = Field(gt=0)
@@ -189,6 +227,7 @@ class Params(Section):
     records: RecordsParams
     ingest: IngestParams
     segment: SegmentParams
+    quality: QualityParams
     features: FeaturesParams
     train: TrainParams
     quantize: QuantizeParams

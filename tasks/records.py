@@ -24,12 +24,29 @@ ORIGIN = [
     pa.field("consent_id", pa.string(), nullable=False),
 ]
 
+#: A stretch of a recording that its corpus labels; `id` names the utterance within the recording.
+SEGMENT = pa.struct(
+    [
+        pa.field("id", pa.string()),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("text", pa.string()),
+        pa.field("speaker", pa.string()),
+        pa.field("low_hz", pa.float64()),
+        pa.field("high_hz", pa.float64()),
+    ]
+)
+
+#: `text_kind` says what `text` is: the words of the whole recording (`transcript`), a text that it reads from and
+#: may be longer (`book`), nothing (`segments`: each has its own; `none`: speech recognition is to write it).
 RECORDINGS = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         *ORIGIN,
         pa.field("source_path", pa.string(), nullable=False),
         pa.field("text", pa.string(), nullable=False),
+        pa.field("text_kind", pa.string(), nullable=False),
+        pa.field("segments", pa.list_(SEGMENT), nullable=False),
         pa.field("content_key", pa.string(), nullable=False),
         pa.field("duration_s", pa.float64(), nullable=False),
         pa.field("sample_rate_hz", pa.int32(), nullable=False),
@@ -39,6 +56,21 @@ RECORDINGS = pa.schema(
     ]
 )
 
+#: What is measured of every utterance; what costs a network is null unless `quality` asks for it.
+SCORES = [
+    pa.field("loudness_lufs", pa.float32(), nullable=False),
+    pa.field("clipped_share", pa.float32(), nullable=False),
+    pa.field("snr_db", pa.float32(), nullable=False),
+    pa.field("bandwidth_hz", pa.float32(), nullable=False),
+    pa.field("letters_per_s", pa.float32(), nullable=False),
+    pa.field("dnsmos", pa.float32()),
+    pa.field("heard_text", pa.string()),
+    pa.field("cer", pa.float32()),
+    pa.field("language_probability", pa.float32()),
+    pa.field("voice_similarity", pa.float32()),
+]
+
+#: `audio_key` is the hash of the audio's bytes, `content_key` that of what decided the cut.
 UTTERANCES = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -47,12 +79,12 @@ UTTERANCES = pa.schema(
         pa.field("text", pa.string(), nullable=False),
         pa.field("split", pa.string(), nullable=False),
         pa.field("content_key", pa.string(), nullable=False),
+        pa.field("audio_key", pa.string(), nullable=False),
         pa.field("start_s", pa.float64(), nullable=False),
         pa.field("end_s", pa.float64(), nullable=False),
         pa.field("duration_s", pa.float64(), nullable=False),
         pa.field("sample_rate_hz", pa.int32(), nullable=False),
-        pa.field("snr_db", pa.float32(), nullable=False),
-        pa.field("clipped_share", pa.float32(), nullable=False),
+        *SCORES,
         pa.field("audio", AUDIO, nullable=False),
     ]
 )
@@ -88,6 +120,7 @@ QUARANTINE = pa.schema(
         pa.field("reason", pa.string(), nullable=False),
         pa.field("message", pa.string(), nullable=False),
         pa.field("retryable", pa.bool_(), nullable=False),
+        pa.field("audio", AUDIO),  # of a few for each reason, to listen to
     ]
 )
 

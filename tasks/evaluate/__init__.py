@@ -27,7 +27,7 @@ STAGE = Stage(
     deps={"sentences": "data/sentences", "voice": "models/voice", "features": "data/features"},
     outs={"evaluation": "reports/evaluation.json", "page": "reports/evaluation.html"},
     params=("evaluate", "audio", "gate"),
-    code=("tasks/evaluate", "model_src/voiceloom_model/runtime"),
+    code=("tasks/evaluate", "tasks/asr.py", "tasks/mos.py", "model_src/voiceloom_model/runtime"),
 )
 #: What is scored, and what its members are called.
 SETS = {"voice": "utterances", "recordings": "utterances", "everyday": "sentences"}
@@ -81,7 +81,7 @@ def _speak(voice: Voice, features: Path, sentences: Path, evaluate: EvaluatePara
 
 def _listen(spoken: Mapping[str, Sequence[Spoken]], evaluate: EvaluateParams) -> dict[str, list[Score]]:
     """The scores of every utterance, by set."""
-    from tasks.evaluate.asr import Listener
+    from tasks.asr import Listener
     from tasks.evaluate.judge import Judge
 
     judge = Judge(Listener(evaluate.asr_model, RUNS / "models", AT_ONCE), spoken["recordings"])

@@ -34,6 +34,7 @@ STAGE = Stage(
     params=("features", "audio"),
     code=(
         "tasks/features",
+        "tasks/shards.py",
         "model_src/voiceloom_model/text",
         "model_src/voiceloom_model/features.py",
         "model_src/voiceloom_model/speaker.py",

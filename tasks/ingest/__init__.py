@@ -22,7 +22,7 @@ STAGE = Stage(
     deps={"raw": "data/raw", "consent": "data/consent.yaml"},
     outs={"recordings": "data/recordings", "quarantine": "data/quarantine/ingest.parquet"},
     params=("corpora", "ingest", "audio", "records"),
-    code=("tasks/ingest", "tasks/audio.py"),
+    code=("tasks/ingest", "tasks/audio.py", "tasks/shards.py"),
 )
 
 

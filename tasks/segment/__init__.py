@@ -24,8 +24,8 @@ from tasks.stage import Metrics, Stage
 STAGE = Stage(
     deps={"recordings": "data/recordings"},
     outs={"utterances": "data/utterances", "quarantine": "data/quarantine/segment.parquet"},
-    params=("segment", "records"),
-    code=("tasks/segment", "tasks/audio.py"),
+    params=("segment", "quality", "records"),
+    code=("tasks/segment", "tasks/audio.py", "tasks/asr.py", "tasks/mos.py", "tasks/shards.py"),
 )
 
 _CARRIED = ("id", "corpus", "speaker", "language", "licence", "consent_id", "text")

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.evaluate import asr, run
-from tasks.evaluate.asr import Listener, model_folder
-from tasks.evaluate.mos import dnsmos
+from tasks import asr
+from tasks.evaluate import run
+from tasks.asr import Listener, model_folder
+from tasks.mos import dnsmos
 from tasks.evaluate.normalise import normalise
 from tasks.evaluate.page import draw_mels
 from tasks.evaluate.scoring import Score, count_errors, interval, summarise
