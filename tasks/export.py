@@ -23,19 +23,26 @@ if TYPE_CHECKING:
     from voiceloom_model.runtime.bundle import Description
 
 STAGE = Stage(
-    deps={"checkpoint": "models/checkpoint", "quantized": "models/quantized", "features": "data/features"},
+    deps={
+        "checkpoint": "models/checkpoint",
+        "quantized": "models/quantized",
+        "features": "data/features",
+        "lexicon": "data/lexicon.tsv",
+    },
     outs={"voice": "models/voice"},
     params=("export",),
     code=("tasks/export.py", "model_src/voiceloom_model/export"),
 )
 
 
-def run(*, checkpoint: Path, quantized: Path, features: Path, voice: Path, export: ExportParams) -> Metrics:
+def run(
+    *, checkpoint: Path, quantized: Path, features: Path, lexicon: Path, voice: Path, export: ExportParams
+) -> Metrics:
     """Write the bundle; `ValueError` when the graphs do not compute what PyTorch does."""
     from voiceloom_model.export.card import model_card
     from voiceloom_model.export.graphs import export_speaker_encoder
     from voiceloom_model.nn.synthesizer import Synthesizer
-    from voiceloom_model.runtime.bundle import DESCRIPTION, write_sums
+    from voiceloom_model.runtime.bundle import DESCRIPTION, LEXICON, write_sums
 
     synthesizer = Synthesizer.from_folder(checkpoint).requires_grad_(False)
     sensitivity = _json(quantized / "sensitivity.json")
@@ -44,11 +51,13 @@ def run(*, checkpoint: Path, quantized: Path, features: Path, voice: Path, expor
     metrics = write_graphs(synthesizer, sorted(set(sensitivity["increase_alone"]) - set(kept)), voice, export)
     export_speaker_encoder(voice / "speaker_encoder.onnx")
     heard = training_rows(features)
-    description = describe(_json(checkpoint / "config.json"), heard, export)
+    front_ends = _json(features / "statistics.json")["front_ends"]
+    description = describe(_json(checkpoint / "config.json"), heard, front_ends, export)
     (voice / DESCRIPTION).write_text(description.to_json(), encoding="utf-8")
     card = model_card(description, sources(heard), export.parity_tolerance, len(kept))
     (voice / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     shutil.copyfile(checkpoint / "curves.json", voice / "curves.json")
+    shutil.copyfile(lexicon, voice / LEXICON)
     write_sums(voice)
     return {**metrics, "kept_float": len(kept), "speakers": len(description.speakers)}
 
@@ -100,11 +109,13 @@ def sources(heard: list[dict]) -> list[Source]:
     ]
 
 
-def describe(config: dict, heard: list[dict], export: ExportParams) -> Description:
-    """What `voice.json` says: the default speaker, and each speaker's language, are those heard longest."""
+def describe(config: dict, heard: list[dict], front_ends: dict, export: ExportParams) -> Description:
+    """What `voice.json` says: the default speaker, and each speaker's language, are those heard longest.
+
+    `front_ends` are the identities of what made the phonemes that were trained on, by language.
+    """
     from voiceloom_model.runtime.bundle import FORMAT, Description, symbols_sha256
     from voiceloom_model.speaker import SAMPLE_RATE_HZ
-    from voiceloom_model.text import front_end_identity
 
     hours: defaultdict[tuple[str, str], float] = defaultdict(float)
     for source in sources(heard):
@@ -121,7 +132,7 @@ def describe(config: dict, heard: list[dict], export: ExportParams) -> Descripti
         speaker_sample_rate_hz=SAMPLE_RATE_HZ,
         precisions=list(export.precisions),
         symbols_sha256=symbols_sha256(),
-        front_ends={tag: front_end_identity(tag) for tag in languages},
+        front_ends={tag: front_ends[tag] for tag in languages},
         languages=languages,
         speakers={
             name: {"language": language[name], "embedding": embedding}

@@ -10,7 +10,7 @@ from voiceloom_model.eight_bits import speaking_linears
 from voiceloom_model.export.graphs import export_speaker_encoder, export_synthesizer
 from voiceloom_model.export.int8 import quantize_graph
 from voiceloom_model.nn.synthesizer import Synthesizer
-from voiceloom_model.runtime.bundle import DESCRIPTION, FORMAT, Description, symbols_sha256, write_sums
+from voiceloom_model.runtime.bundle import DESCRIPTION, FORMAT, LEXICON, Description, symbols_sha256, write_sums
 from voiceloom_model.text import N_LANGUAGES, N_SYMBOLS, front_end_identity
 
 
@@ -67,5 +67,6 @@ def make_bundle(folder: Path) -> Path:
     export_speaker_encoder(folder / "speaker_encoder.onnx")
     (folder / DESCRIPTION).write_text(description().to_json(), encoding="utf-8")
     (folder / "MODEL_CARD.md").write_text("# Made up\n")
+    (folder / LEXICON).write_text("voiceloom\tvˈɔɪslˌuːm\n", encoding="utf-8")
     write_sums(folder)
     return folder

@@ -15,6 +15,7 @@ from voiceloom_model.runtime import Voice
 from voiceloom_model.runtime.bundle import bundle_sha256, speaking_bytes, write_sums
 from voiceloom_model.runtime.passages import passages
 from voiceloom_model.runtime.voice import PAUSE_S, resample
+from voiceloom_model.text import front_end_identity
 
 TEXT = "Good morning, my friend."
 
@@ -190,6 +191,21 @@ class TestBroken:
         rewrite(copy, symbols_sha256="0" * 64)
         with pytest.raises(ValueError, match="another table of symbols"):
             Voice.load(copy)
+
+
+def test_the_lexicon_of_the_bundle_decides_what_is_said(bundle, copy):
+    (copy / "lexicon.tsv").write_text("friend\tfɹɛndfɹɛnd\n", encoding="utf-8")
+    write_sums(copy)
+    assert not np.array_equal(Voice.load(copy).say(TEXT), Voice.load(bundle).say(TEXT))
+    (copy / "lexicon.tsv").write_text("no entry\n")
+    write_sums(copy)
+    with pytest.raises(ValueError, match=r"lexicon\.tsv, line 1: expected word<TAB>IPA"):
+        Voice.load(copy)
+
+
+def test_a_voice_of_a_chosen_front_end_is_read_by_it(bundle, copy):
+    rewrite(copy, front_ends={tag: front_end_identity(tag, "characters") for tag in ("en-GB", "en-US")})
+    assert not np.array_equal(Voice.load(copy).say(TEXT), Voice.load(bundle).say(TEXT))
 
 
 def test_identity_and_size_follow_the_content(bundle, copy):

@@ -7,7 +7,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voiceloom_model.text import (
@@ -20,7 +20,7 @@ from voiceloom_model.text import (
     phonemize,
     unknown_symbols,
 )
-from voiceloom_model.text.front_ends import VOWELS
+from voiceloom_model.text.notation import VOWELS
 
 #: Of piper-tts 1.8's `DEFAULT_PHONEME_ID_MAP` as JSON, symbol to id.
 PIPER_SHA256 = "7a3c8565ed5c5ea9377dd048b65d217a25f07bf40b4fadfa1068970f798fcff3"
@@ -46,7 +46,7 @@ def test_the_table_is_pipers():
         ("en", "My boy, how late!", "mˌaɪ bˈɔɪ, hˌaʊ lˈeɪt!"),
         ("en-US", "judge, church", "dʒˈʌdʒ, tʃˈɜɹtʃ"),
         ("en-US", "water", "wˈɔɾəɹ"),
-        ("es", "¿Qué tal, niño?", "¿que\u0301 tal, nin\u0303o?"),
+        ("tlh", "¿Qué tal, niño?", "que\u0301 tal, nin\u0303o?"),
     ],
 )
 def test_notation(language, text, expected):
@@ -65,11 +65,11 @@ def test_english_is_plain_ipa_with_stress_before_vowels(language, sentence):
 
 @pytest.mark.parametrize("text", ["well, yes", "well — yes", "“well”, (yes)", "well -- yes", " well,  yes "])
 def test_dashes_quotes_brackets_and_spaces_become_one_notation(text):
-    assert phonemize(text, "fi") == "well, yes"
+    assert phonemize(text, "tlh") == "well, yes"
 
 
 def test_words_are_apart_and_punctuation_is_attached():
-    assert phonemize("Uno . Dos;tres ... 3.5", "es") == "uno. dos; tres… 3.5"
+    assert phonemize("Uno . Dos;tres ... a.b", "tlh") == "uno. dos; tres… a. b"
 
 
 def test_both_spellings_of_an_accent_read_the_same():
@@ -89,12 +89,12 @@ def test_marks_of_control_cannot_come_from_text():
 
 
 def test_unknown_symbols_are_left_out_and_reported():
-    phonemes = phonemize("Да, a", "ru")
-    assert unknown_symbols(phonemes) == ["д", "а"]
-    assert encode(phonemes).ids == [SYMBOLS[symbol] for symbol in "^, a$"]
+    assert unknown_symbols("да, a") == ["д", "а"]
+    assert encode("да, a").ids == [SYMBOLS[symbol] for symbol in "^, a$"]
 
 
-@given(st.text(max_size=60), st.sampled_from(["fr", "xx-YY", "en-US"]))
+@settings(deadline=None)
+@given(st.text(max_size=60), st.sampled_from(["fr", "ja", "es", "en-US"]))
 def test_any_text_gives_ids_within_the_table(text, language):
     phonemes = phonemize(text, language)
     tokens = encode(phonemes)
@@ -104,7 +104,7 @@ def test_any_text_gives_ids_within_the_table(text, language):
 
 
 def test_digits_of_other_scripts_are_read_as_digits():
-    assert phonemize("m² ¹ ٣", "en-US") == phonemize("m2 1 3", "en-US")
+    assert phonemize("¹ or ٣", "en-US") == phonemize("1 or 3", "en-US")
 
 
 def test_language_ids_are_fixed():
@@ -118,7 +118,8 @@ def test_a_front_end_says_what_decides_its_output():
     assert american == front_end_identity("en") == front_end_identity("en-IE") != british
     assert british == front_end_identity("en-GB-oed") == front_end_identity("en-AU")
     assert len(american["data"]) == len(british["data"]) == 32
-    assert front_end_identity("es") == {"name": "characters", "version": "1", "data": "", "notation": "1"}
+    assert set(american) == {"name", "version", "data", "notation", "normaliser"}
+    assert front_end_identity("tlh")["name"] == "characters"
 
 
 def test_text_needs_neither_torch_nor_librosa():

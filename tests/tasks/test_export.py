@@ -7,10 +7,11 @@ from tasks.params import ExportParams
 from voiceloom_model.eight_bits import speaking_linears
 from voiceloom_model.nn.synthesizer import Synthesizer
 from voiceloom_model.runtime import Voice
+from voiceloom_model.text import front_end_identity
 
 PARAMS = ExportParams(precisions=["fp32", "int8"], parity_lengths=2, parity_tolerance=1e-4)
 FILES = {
-    *("voice.json", "MODEL_CARD.md", "SHA256SUMS", "curves.json", "speaker_encoder.onnx"),
+    *("voice.json", "MODEL_CARD.md", "SHA256SUMS", "curves.json", "lexicon.tsv", "speaker_encoder.onnx"),
     *(f"{precision}/{part}.onnx" for precision in ("fp32", "int8") for part in ("encoder", "decoder")),
 }
 
@@ -35,9 +36,10 @@ def test_the_description_says_what_was_trained_on_and_nothing_of_scores(bundle):
     assert "| made | heart | en-US | Apache-2.0 | none-needed | 2 |" in (bundle / "MODEL_CARD.md").read_text()
 
 
-def test_the_same_inputs_give_the_same_bundle(checkpoint, quantized, features_table, bundle, tmp_path):
+def test_the_same_inputs_give_the_same_bundle(checkpoint, quantized, features_table, lexicon, bundle, tmp_path):
     again = tmp_path / "again"
-    metrics = run(checkpoint=checkpoint, quantized=quantized, features=features_table, voice=again, export=PARAMS)
+    inputs = {"checkpoint": checkpoint, "quantized": quantized, "features": features_table, "lexicon": lexicon}
+    metrics = run(**inputs, voice=again, export=PARAMS)
     assert (again / "SHA256SUMS").read_bytes() == (bundle / "SHA256SUMS").read_bytes()
     assert 0 < metrics["fp32_max_difference"] < 1e-4 and metrics["int8_difference_db"] < -10
     assert metrics["int8_mb"] < metrics["fp32_mb"]
@@ -70,12 +72,13 @@ def test_sources_and_defaults_follow_the_hours(features_table):
         "model": {"latent": 32},
         "speakers": {"heart": [0.0], "bo": [1.0]},
     }
-    description = describe(config, [*heard, other], PARAMS)
+    front_ends = {tag: front_end_identity(tag) for tag in ("en-GB", "en-US")}
+    description = describe(config, [*heard, other], front_ends, PARAMS)
     assert description.default_speaker == "bo" and description.languages == ["en-GB", "en-US"]
     assert {name: speaker["language"] for name, speaker in description.speakers.items()} == {
         "bo": "en-GB",
         "heart": "en-US",
     }
-    without = describe(config, heard, PARAMS)
+    without = describe(config, heard, front_ends, PARAMS)
     assert list(without.speakers) == ["heart"], "who was not trained on is no speaker of the voice"
     assert without.data_sha256 != description.data_sha256

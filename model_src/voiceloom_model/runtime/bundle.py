@@ -1,7 +1,8 @@
 """The voice bundle on disk: what it says of itself, and whether it is whole.
 
 A bundle is a folder: voice.json, PRECISION/encoder.onnx and PRECISION/decoder.onnx, speaker_encoder.onnx,
-MODEL_CARD.md, curves.json and SHA256SUMS, which lists every other file.
+lexicon.tsv (the user's own pronunciations), MODEL_CARD.md, curves.json and SHA256SUMS, which lists every other
+file.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION = "voice.json"
+LEXICON = "lexicon.tsv"
 SUMS = "SHA256SUMS"
 
 
@@ -55,7 +57,7 @@ def symbols_sha256() -> str:
 
 def read_description(folder: Path) -> Description:
     """Read `voice.json`; `ValueError` when it is none, of another format, or made with other text tables."""
-    from voiceloom_model.text import front_end_identity
+    from voiceloom_model.text import choice_of, front_end_identity
 
     path = folder / DESCRIPTION
     try:
@@ -72,7 +74,7 @@ def read_description(folder: Path) -> Description:
     if description.symbols_sha256 != symbols_sha256():
         raise ValueError(f"{path} was made with another table of symbols; use the voiceloom-model it was made with")
     for language, identity in description.front_ends.items():
-        installed = front_end_identity(language)
+        installed = front_end_identity(language, choice_of(identity))
         if installed != identity:
             raise ValueError(f"{path} needs the {language} front end {identity}; installed is {installed}")
     return description
@@ -109,8 +111,10 @@ def bundle_sha256(folder: Path) -> str:
 
 
 def speaking_bytes(folder: Path, precision: str) -> int:
-    """The size of what a device needs to speak at one precision: the graphs and the description."""
-    return sum(path.stat().st_size for path in [*(folder / precision).iterdir(), folder / DESCRIPTION])
+    """The size of what a device needs to speak at one precision: the graphs, the description and the lexicon."""
+    return sum(
+        path.stat().st_size for path in [*(folder / precision).iterdir(), folder / DESCRIPTION, folder / LEXICON]
+    )
 
 
 def _files(folder: Path) -> set[str]:

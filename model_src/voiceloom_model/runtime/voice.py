@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 
 from voiceloom_model import text as front_end
-from voiceloom_model.runtime.bundle import Description, check_sums, read_description
+from voiceloom_model.runtime.bundle import LEXICON, Description, check_sums, read_description
 from voiceloom_model.runtime.passages import passages
 
 PAUSE_S = 0.25
@@ -27,6 +27,7 @@ class Voice:
     def __init__(self, folder: Path, description: Description, precision: str, threads: int) -> None:
         self.description, self.precision = description, precision
         self._folder, self._threads = folder, threads
+        self._lexicon = front_end.Lexicon.load(folder / LEXICON)
         self._encoder = self._session(f"{precision}/encoder.onnx")
         self._decoder = self._session(f"{precision}/decoder.onnx")
 
@@ -91,7 +92,8 @@ class Voice:
             raise ValueError(f"speed {speed} is outside {SPEEDS[0]} to {SPEEDS[1]}")
         if seed < 0:
             raise ValueError(f"seed {seed} must not be negative")
-        phonemes = [front_end.phonemize(passage, tag) for passage in passages(text)]
+        choice = front_end.choice_of(self.description.front_ends[tag])
+        phonemes = [front_end.phonemize(passage, tag, self._lexicon, choice) for passage in passages(text)]
         spoken = [front_end.encode(passage) for passage in phonemes if any(map(str.isalpha, passage))]
         if not spoken:
             raise ValueError(f"{text!r} holds nothing to say in {tag}")

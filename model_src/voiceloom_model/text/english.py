@@ -12,6 +12,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from voiceloom_model.text.reading import Reading
+
 if TYPE_CHECKING:
     from hibari.g2p import G2P
 
@@ -25,15 +27,33 @@ _IPA = str.maketrans(
     }
 )
 
+_KEPT = {ord("ʔ"): "\ue000"}  # hibari would write t for it
+_KEPT_BACK = {0xE000: "ʔ"}
+_GUESSED = 2  # hibari's rating of a word that its network read
 
-def american(text: str) -> str:
-    """IPA of `text` in General American."""
-    return _g2p(False)(_plain_digits(text)).translate(_IPA)
+
+def american(text: str) -> Reading:
+    """IPA of `text` in General American, and the words that the network guessed."""
+    return _read(text, british=False)
 
 
-def british(text: str) -> str:
-    """IPA of `text` in Received Pronunciation."""
-    return _g2p(True)(_plain_digits(text)).translate(_IPA)
+def british(text: str) -> Reading:
+    """IPA of `text` in Received Pronunciation, and the words that the network guessed."""
+    return _read(text, british=True)
+
+
+def given(word: str, phonemes: str) -> str:
+    """`word` in hibari's notation for a word with its own phonemes, which are kept as they are."""
+    return f"[{word}](/{phonemes.translate(_KEPT)}/)"
+
+
+def _read(text: str, british: bool) -> Reading:
+    from hibari.g2p.normalize import normalize
+
+    tokens = _g2p(british).phonemize_tokens(_g2p(british).tokenize(normalize(_plain_digits(text))))
+    joined = "".join((token.phonemes or "") + (" " if token.whitespace else "") for token in tokens)
+    guessed = tuple(token.text.casefold() for token in tokens if token.rating == _GUESSED and token.phonemes)
+    return Reading(joined.strip().translate(_IPA).translate(_KEPT_BACK), guessed)
 
 
 def _plain_digits(text: str) -> str:
