@@ -59,6 +59,10 @@ def _python(root: Path) -> Finding:
     return Finding("python", sys.version_info >= (3, 11), found, "install Python 3.11 or newer")
 
 
+#: The extras that `make` installs.
+EXTRAS = ("train", "languages")
+
+
 def _packages(root: Path) -> Finding:
     """Every declared requirement is installed in a version that it allows."""
     from packaging.requirements import Requirement
@@ -70,7 +74,7 @@ def _packages(root: Path) -> Finding:
         except importlib.metadata.PackageNotFoundError:
             return Finding("packages", False, f"{package} is not installed", "make .venv/.installed")
         for requirement in map(Requirement, declared):
-            if requirement.marker is None or requirement.marker.evaluate({"extra": "train"}):
+            if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in EXTRAS):
                 count += 1
                 wrong += _unmet(requirement.name, requirement.specifier)
     return Finding("packages", not wrong, "; ".join(wrong) or f"{count} as declared", "make .venv/.installed")

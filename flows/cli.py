@@ -9,12 +9,15 @@ from typing import Annotated
 
 import typer
 
+from flows import data
+
 app = typer.Typer(
     help="A factory for voices: recordings of consenting speakers in, registered text-to-speech voices out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data.app, name="data")
 
 Option = typer.Option
 
