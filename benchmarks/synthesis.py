@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import statistics
 import subprocess
 import sys
@@ -77,8 +78,8 @@ def build_voice(bundle: Path) -> None:
     from voiceloom_model.config import model_config
     from voiceloom_model.eight_bits import speaking_linears
     from voiceloom_model.nn.synthesizer import Synthesizer
-    from voiceloom_model.runtime.bundle import DESCRIPTION, write_sums
-    from voiceloom_model.text import N_LANGUAGES, N_SYMBOLS
+    from voiceloom_model.runtime.bundle import DESCRIPTION, LEXICON, write_sums
+    from voiceloom_model.text import N_LANGUAGES, N_SYMBOLS, front_end_identity
 
     audio = load_params(Path(__file__).parents[1] / "params.yaml").audio
     torch.manual_seed(0)
@@ -94,8 +95,10 @@ def build_voice(bundle: Path) -> None:
     origin = {"corpus": "none", "speaker": "random", "language": "en-US", "licence": "none", "consent_id": "none"}
     vector = np.full(config.speaker_size, config.speaker_size**-0.5)
     written = {"mel": audio.model_dump(), "model": config.to_dict(), "speakers": {"random": vector.tolist()}}
-    description = describe(written, [{**origin, "content_key": "none", "duration_s": 1.0}], export)
+    front_ends = {"en-US": front_end_identity("en-US")}
+    description = describe(written, [{**origin, "content_key": "none", "duration_s": 1.0}], front_ends, export)
     (bundle / DESCRIPTION).write_text(description.to_json(), encoding="utf-8")
+    shutil.copyfile(Path(__file__).parents[1] / "data" / "lexicon.tsv", bundle / LEXICON)
     write_sums(bundle)
 
 

@@ -11,7 +11,9 @@ import hashlib
 import importlib.util
 import os
 import shutil
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +22,22 @@ SAMPLE_RATE_HZ = 16000
 BASE_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
 #: A 15-second utterance has some 80 tokens; a decoder that babbles past this tells nothing more.
 MAX_TOKENS = 160
+
+
+class Word(NamedTuple):
+    """A word heard: its text as written (a leading space begins a new one), seconds, and how sure the model was."""
+
+    text: str
+    start_s: float
+    end_s: float
+    probability: float
+
+
+class Heard(NamedTuple):
+    """What is heard in a clip, and how probable it is that it is in the declared language; None where unknown."""
+
+    text: str | None
+    language_probability: float | None
 
 
 class Listener:
@@ -46,6 +64,65 @@ class Listener:
         )
         return " ".join(segment.text.strip() for segment in segments).strip()
 
+    def hear_clip(self, wave: np.ndarray, language: str) -> Heard:
+        """Text and probability of the language of at most 30 s, float32 (T,) at 16 kHz, encoded once for both.
+
+        A language that the model does not know is not heard; an English-only model has no probability.
+        """
+        from faster_whisper.audio import pad_or_trim
+
+        code = language.split("-")[0]
+        if code not in self._model.supported_languages:
+            return Heard(None, None)
+        features = self._model.feature_extractor(np.ascontiguousarray(wave, np.float32))
+        # A shorter window would be quicker, but the decoder then repeats itself without end.
+        encoded = self._model.encode(pad_or_trim(features))
+        probability = None
+        if self._model.model.is_multilingual:
+            probability = dict(self._model.model.detect_language(encoded)[0])[f"<|{code}|>"]
+        return Heard(self._decoded(encoded, code), probability)
+
+    def _decoded(self, encoded, code: str) -> str:
+        """The text of encoded features, greedily, without time stamps."""
+        from faster_whisper.tokenizer import Tokenizer
+
+        model = self._model
+        tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=code)
+        prompt = model.get_prompt(tokenizer, [], without_timestamps=True)
+        made = model.model.generate(encoded, [prompt], beam_size=1, max_length=len(prompt) + MAX_TOKENS)
+        return tokenizer.decode(made[0].sequences_ids[0]).strip()
+
+    def words(self, wave: np.ndarray, language: str) -> list[Word]:
+        """The words heard in at most 30 s, float32 (T,) at 16 kHz; `language` is a BCP 47 tag.
+
+        Times come from the cross-attention; around pauses they are off by some tenths of a second.
+        """
+        segments, _ = self._model.transcribe(
+            np.ascontiguousarray(wave, np.float32),
+            language=language.split("-")[0],
+            beam_size=1,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            vad_filter=False,
+            no_speech_threshold=None,
+            word_timestamps=True,
+        )
+        return [
+            Word(word.word, float(word.start), float(word.end), float(word.probability))
+            for segment in segments
+            for word in segment.words or ()
+        ]
+
+
+def model_fingerprint(model: str) -> str:
+    """What tells a model from another: its name, and for a folder the beginning and size of its weights."""
+    weights = Path(model) / "model.bin"
+    if not weights.is_file():
+        return model
+    with weights.open("rb") as file:
+        start = hashlib.sha256(file.read(1 << 20)).hexdigest()
+    return f"{start}-{weights.stat().st_size}"
+
 
 def model_folder(model: str, models_folder: Path) -> str:
     """Where the model called `model` lies; names that are not ours are returned as they are."""
@@ -54,6 +131,15 @@ def model_folder(model: str, models_folder: Path) -> str:
     if model == "whisper-base":
         return str(_joined_base(models_folder / "whisper-base"))
     return model
+
+
+@lru_cache(maxsize=4)
+def weights_hash(model: str) -> str:
+    """SHA-256 of a model's weights; a hub name, whose files may not be here yet, stands for itself."""
+    if model == "whisper-base":
+        return BASE_SHA256
+    weights = Path(model_folder(model, Path())) / "model.bin"
+    return _sha256(weights) if weights.is_file() else model
 
 
 def _package_folder(module: str, package: str) -> Path:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -39,7 +39,8 @@ class Step:
 
     `function(payload)` gives the rows (dicts of `schema`) of one item, or raises `Rejected`; it is called in
     another process, so it must be importable there (a module's function, or a `partial` of one). Raise
-    `version` whenever it would answer differently.
+    `version` whenever it would answer differently. A batch ends where the `cost` of its payloads reaches
+    `batch_size`: hours of audio go alone, so that what is in flight stays small.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Step:
     function: Callable[[Any], list[dict]]
     schema: pa.Schema
     batch_size: int = 16
+    cost: Callable[[Any], float] = field(default=lambda payload: 1.0)
 
     def store(self) -> RowStore:
         """This step's row store."""
@@ -74,7 +76,7 @@ def compute(step: Step, items: Mapping[str, Any], store: RowStore) -> Counts:
     if missing:
         workers = worker_count()
         size = min(step.batch_size, -(-len(missing) // max(workers, 1)))
-        batches = ([(key, items[key]) for key in missing[at : at + size]] for at in range(0, len(missing), size))
+        batches = _batches(((key, items[key]) for key in missing), size, step.cost)
         workers = min(workers, -(-len(missing) // size))
         with progress(step.name, len(missing)) as advance:
             for outcomes in map_batches(partial(_outcomes, step.function), batches, workers):
@@ -83,6 +85,19 @@ def compute(step: Step, items: Mapping[str, Any], store: RowStore) -> Counts:
     counts = Counts(len(missing), len(items) - len(missing))
     _write_rates(step.name, counts, time.monotonic() - started)
     return counts
+
+
+def _batches(items: Iterable[tuple[str, Any]], size: float, cost: Callable[[Any], float]) -> Iterator[list]:
+    """Items in lists that end where their summed cost reaches `size`."""
+    batch, spent = [], 0.0
+    for key, payload in items:
+        batch.append((key, payload))
+        spent += cost(payload)
+        if spent >= size:
+            yield batch
+            batch, spent = [], 0.0
+    if batch:
+        yield batch
 
 
 def _outcomes(function: Callable[[Any], list[dict]], batch: Sequence[tuple[str, Any]]) -> list[Outcome]:

@@ -10,6 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
+#: Corpora that list their recordings, and those whose recordings have something beside them that says more.
+Manifest = Literal[
+    "lhotse", "kaldi", "commonvoice", "vctk", "festvox", "asterisk", "huggingface", "audiofolder", "ljspeech"
+]
+Labels = Literal["textgrid", "subtitles", "audacity", "book"]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -48,7 +53,7 @@ class Corpus(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     source: DebianSource | UrlSource | FolderSource = Field(discriminator="kind")
-    reader: Literal["auto", "asterisk", "ljspeech"] = "auto"
+    reader: Literal["auto", Manifest, Labels, "sidecar", "folder"] = "auto"
     speaker: str = Field(min_length=1)
     language: str = Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")
     licence: str = Field(min_length=1)
@@ -149,10 +154,9 @@ class QualityParams(Section):
 
 
 class FeaturesParams(Section):
-    """What is measured of an utterance. `lexicon`: a file `word<TAB>IPA` (or one a language) that wins over all."""
+    """What is measured of an utterance. `front_ends` chooses another way to phonemes for a language tag."""
 
-    lexicon: str | None = None
-
+    front_ends: dict[str, Literal["characters", "espeak"]] = {}
     f0_min_hz: float = Field(gt=0)
     f0_max_hz: float = Field(gt=0)
     n_mfcc: int = Field(ge=1)

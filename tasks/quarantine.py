@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pyarrow as pa
+import soundfile
 
+from tasks.audio import from_flac, to_flac
 from tasks.records import QUARANTINE, write_table
 from tasks.rowstore import Failure, writing
 from tasks.stage import Metrics
+
+#: How many refusals of one reason are kept to be listened to, and how much of each.
+FEW = 5
+EXCERPT_S = 8.0
+
+
+def _drawn(row_id: str) -> bytes:
+    return hashlib.blake2b(row_id.encode(), digest_size=8).digest()
+
+
+def excerpt(flac: bytes) -> bytes:
+    """The first seconds of a clip; all of what cannot be decoded."""
+    try:
+        wave, rate = from_flac(flac)
+    except soundfile.LibsndfileError:
+        return flac
+    return to_flac(wave[: int(EXCERPT_S * rate)], rate)
 
 
 class Quarantine:
@@ -29,8 +49,22 @@ class Quarantine:
                 "reason": failure.reason,
                 "message": failure.message,
                 "retryable": failure.retryable,
+                "audio": None,
             }
         )
+
+    def worth_hearing(self) -> list[str]:
+        """The ids of a few rows for each reason, chosen by their ids alone."""
+        by_reason: defaultdict[str, set[str]] = defaultdict(set)
+        for row in self._rows:
+            by_reason[row["reason"]].add(row["id"])
+        return sorted(name for names in by_reason.values() for name in sorted(names, key=_drawn)[:FEW])
+
+    def attach(self, row_id: str, flac: bytes) -> None:
+        """Keep the sound of what was refused beside the reason."""
+        for row in self._rows:
+            if row["id"] == row_id:
+                row["audio"] = {"bytes": flac, "path": f"{row_id}.flac"}
 
     def close(self, path: Path, kept: int, max_error_rate: float) -> None:
         """Write the table to `path`, or raise when too much is in it for the `kept` rest.

@@ -13,6 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+ROW_GROUP = 256
+
 AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 #: Who speaks, and on what terms; on every row from the first stage to the model card.
@@ -34,6 +36,7 @@ SEGMENT = pa.struct(
         pa.field("speaker", pa.string()),
         pa.field("low_hz", pa.float64()),
         pa.field("high_hz", pa.float64()),
+        pa.field("consent_id", pa.string()),
     ]
 )
 
@@ -150,7 +153,7 @@ def write_table(table: pa.Table, path: Path) -> None:
         path,
         compression="zstd",
         compression_level=3,
-        row_group_size=256,
+        row_group_size=ROW_GROUP,
         use_dictionary=False,
         write_statistics=False,
         store_schema=True,
@@ -161,9 +164,16 @@ def write_shard(rows: list[dict], folder: Path, shard: int, schema: pa.Schema) -
     """Write one shard of a table; `rows` may come in any order."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"shard-{shard:03d}.parquet"
-    table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["id"]), schema=schema)
-    write_table(table, path)
+    write_table(table_of(rows, schema), path)
     return path
+
+
+def table_of(rows: list[dict], schema: pa.Schema) -> pa.Table:
+    """A shard as a table, by id; `rows` may come in any order."""
+    ordered = sorted(rows, key=lambda row: row["id"])
+    # A part at a time: one Arrow array holds at most 2 GiB of audio.
+    parts = [pa.Table.from_pylist(ordered[at : at + ROW_GROUP], schema=schema) for at in range(0, len(rows), ROW_GROUP)]
+    return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
 def shard_paths(folder: Path) -> list[Path]:

@@ -26,6 +26,7 @@ from pydantic import BaseModel
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _STALE_S = 24 * 3600
+_HEAD = ["key", "reason", "message", "retryable"]
 
 
 class Rejected(Exception):
@@ -139,15 +140,25 @@ class RowStore:
             self._write(table, path)
         self._index(path)
 
-    def get(self, keys: Iterable[str]) -> dict[str, Outcome]:
-        """The outcomes stored under these keys, each file read once; unknown keys are left out."""
+    def trust(self, key: str) -> int:
+        """How final an outcome is: 2 rows, 1 a failure, 0 a failure that may be retried, -1 none yet."""
+        return self._places[key].trust if key in self._places else -1
+
+    def get(self, keys: Iterable[str], fields: Iterable[str] | None = None) -> dict[str, Outcome]:
+        """The outcomes stored under these keys, each file read once; unknown keys are left out.
+
+        With `fields`, rows hold only these: what is large is not read.
+        """
+        columns = None
+        if fields is not None:
+            columns = [*_HEAD, *(f"rows.list.element.{name}" for name in fields)]
         wanted: dict[Path, list[int]] = {}
         for key in dict.fromkeys(keys):
             if key in self._places:
                 place = self._places[key]
                 wanted.setdefault(place.file, []).append(place.row)
         return {
-            outcome.key: outcome for path, rows in wanted.items() for outcome in self._read(path, None, sorted(rows))
+            outcome.key: outcome for path, rows in wanted.items() for outcome in self._read(path, columns, sorted(rows))
         }
 
     def _write(self, table: pa.Table, path: Path) -> None:
@@ -169,7 +180,7 @@ class RowStore:
                 partial.unlink(missing_ok=True)
 
     def _index(self, path: Path) -> None:
-        for row, outcome in enumerate(self._read(path, ["key", "reason", "message", "retryable"])):
+        for row, outcome in enumerate(self._read(path, _HEAD)):
             place = _Place(path, row, _trust(outcome.failure))
             known = self._places.get(outcome.key)
             if known is None or known.trust < place.trust:
@@ -177,7 +188,8 @@ class RowStore:
 
     def _read(self, path: Path, columns: list[str] | None, rows: list[int] | None = None) -> list[Outcome]:
         try:
-            table = pq.read_table(path, columns=columns, memory_map=False)
+            with pq.ParquetFile(path) as file:
+                table = file.read(columns)
         except (pa.ArrowInvalid, OSError) as error:
             raise ValueError(f"{path} is damaged; delete it and run again, only its rows are computed anew") from error
         table = table if rows is None else table.take(rows)

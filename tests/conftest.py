@@ -60,6 +60,7 @@ class Project:
         (self.corpus / "metadata.csv").touch()
         consents = {"consents": [{"id": "c-ann", "speaker": "ann", "licence": "CC0-1.0", "basis": "a test"}]}
         (root / "data" / "consent.yaml").write_text(yaml.safe_dump(consents))
+        (root / "data" / "lexicon.tsv").touch()
         params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
         source = {"kind": "folder", "path": str(self.corpus)}
         terms = {"speaker": "ann", "language": "en-US", "licence": "CC0-1.0"}
@@ -71,6 +72,11 @@ class Project:
     def write_params(self, params: dict) -> None:
         self.params = params
         (self.root / "params.yaml").write_text(yaml.safe_dump(params))
+
+    def keep_duplicates(self) -> None:
+        """For tests that need many recordings and say few sentences."""
+        self.params["quality"]["drop_duplicates"] = False
+        self.write_params(self.params)
 
     def add(self, name: str, wave: np.ndarray | None, text: str | None, speaker: str = "", rate: int = 16000):
         """Add a recording, with text and speaker as metadata.csv would have them; no text, no line."""

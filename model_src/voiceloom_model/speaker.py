@@ -46,12 +46,15 @@ class SpeakerEncoder(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """The d-vector (1, E) of `wave` (1, T): the mean over its windows, as in Resemblyzer."""
+        return functional.normalize(self.partials(wave).mean(dim=0, keepdim=True), dim=1)
+
+    def partials(self, wave: Tensor) -> Tensor:
+        """The d-vectors (P, E) of the windows of `wave` (1, T)."""
         rms = wave.pow(2).mean(dim=1, keepdim=True).sqrt()
         louder = wave * (LOUDNESS_RMS / rms.clamp_min(1e-8)).clamp_min(1.0)
         windows = self._windows(self._mel_frames(louder), shape_as_tensor(wave)[1])  # (P, 160, 40)
         _, (hidden, _) = self.lstm(windows)
-        partials = functional.normalize(functional.relu(self.linear(hidden[-1])), dim=1)  # (P, E)
-        return functional.normalize(partials.mean(dim=0, keepdim=True), dim=1)
+        return functional.normalize(functional.relu(self.linear(hidden[-1])), dim=1)
 
     def _mel_frames(self, wave: Tensor) -> Tensor:
         """Mel powers (F, 40) of (1, T), zero-padded so that every window is whole."""
@@ -79,6 +82,20 @@ def load_speaker_encoder() -> SpeakerEncoder:
 
 def embed(wave: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """The d-vector (256,) float32, unit length, of a mono waveform (T,) at any sample rate."""
+    at_16k = _at_16k(wave, sample_rate_hz)
+    with torch.inference_mode(), _one_thread():
+        return load_speaker_encoder()(at_16k)[0].numpy()
+
+
+def embed_windows(wave: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """The d-vectors (P, 256) float32, unit length each, of 1.6 s of a waveform (T,) every 0.77 s."""
+    at_16k = _at_16k(wave, sample_rate_hz)
+    with torch.inference_mode(), _one_thread():
+        return load_speaker_encoder().partials(at_16k).numpy()
+
+
+def _at_16k(wave: np.ndarray, sample_rate_hz: int) -> Tensor:
+    """(T,) at any sample rate → (1, T) at 16 kHz."""
     if len(wave) == 0:
         raise ValueError("an empty waveform has no speaker; expected at least one sample")
     wave = np.asarray(wave, np.float32)
@@ -86,8 +103,7 @@ def embed(wave: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         import librosa
 
         wave = librosa.resample(wave, orig_sr=sample_rate_hz, target_sr=SAMPLE_RATE_HZ)
-    with torch.inference_mode(), _one_thread():
-        return load_speaker_encoder()(torch.from_numpy(wave)[None])[0].numpy()
+    return torch.from_numpy(wave)[None]
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.audio import resample
 from tasks import asr
-from tasks.mos import SAMPLE_RATE_HZ, dnsmos
+from tasks.audio import resample
 from tasks.evaluate.scoring import Score, count_errors
 from tasks.evaluate.similarity import Likeness
 from tasks.evaluate.spoken import Spoken
+from tasks.mos import SAMPLE_RATE_HZ, dnsmos
 
 
 class Judge:

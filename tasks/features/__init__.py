@@ -1,5 +1,5 @@
 """Measure utterances: data/utterances → data/features, a shard of features for a shard of utterances, with
-`statistics.json` beside them, and the data card reports/data.json.
+`statistics.json` beside them, and the data card reports/data.html and .json.
 
 What has nothing to say, or cannot be aligned with what it says, goes to data/quarantine/features.parquet.
 """
@@ -7,33 +7,46 @@ What has nothing to say, or cannot be aligned with what it says, goes to data/qu
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.features.assemble import Row, features_table, rows_of
-from tasks.features.card import CardSums, data_card
-from tasks.features.measure import Measured, measure
+from tasks.features.assemble import CARRIED, features_table, rows_of
+from tasks.features.card import write_card
+from tasks.features.measure import measure
 from tasks.features.statistics import Statistics
 from tasks.features.steps import acoustic_step, phonemes_step, speaker_step
 from tasks.params import AudioParams, FeaturesParams
-from tasks.quarantine import Quarantine
-from tasks.records import shard_paths, write_table
-from tasks.rowstore import Failure, Outcome, writing
+from tasks.quarantine import Quarantine, excerpt
+from tasks.records import FEATURES, shard_paths
+from tasks.rowstore import Failure, Outcome, RowStore, writing
+from tasks.shards import Shard, ShardCache
 from tasks.stage import Metrics, Stage
+from voiceloom_model.text import Lexicon
+
+#: Raise it when the same measures would give another table or other sums.
+VERSION = 1
 
 #: `table` and not `features`, which is the name of the parameter section.
 STAGE = Stage(
-    deps={"utterances": "data/utterances"},
+    deps={
+        "utterances": "data/utterances",
+        "lexicon": "data/lexicon.tsv",
+        "refused_ingest": "data/quarantine/ingest.parquet",
+        "refused_segment": "data/quarantine/segment.parquet",
+    },
     outs={
         "table": "data/features",
         "quarantine": "data/quarantine/features.parquet",
         "card": "reports/data.json",
+        "card_page": "reports/data.html",
+        "card_plots": "reports/data_plots.json",
     },
     params=("features", "audio"),
     code=(
-        "tasks/features",
+        "tasks/audio",
         "tasks/shards.py",
         "model_src/voiceloom_model/text",
         "model_src/voiceloom_model/features.py",
@@ -42,12 +55,17 @@ STAGE = Stage(
 )
 
 
-def run(
+def run(  # noqa: PLR0913
     *,
     utterances: Path,
+    lexicon: Path,
+    refused_ingest: Path,
+    refused_segment: Path,
     table: Path,
     quarantine: Path,
     card: Path,
+    card_page: Path,
+    card_plots: Path,
     features: FeaturesParams,
     audio: AudioParams,
 ) -> Metrics:
@@ -55,47 +73,61 @@ def run(
 
     Raises `ValueError` when more utterances are refused than `max_error_rate` allows, or when none is left.
     """
-    steps = (acoustic_step(audio, features), speaker_step(), phonemes_step())
+    steps = (acoustic_step(audio, features), speaker_step(), phonemes_step(Lexicon.load(lexicon), features.front_ends))
     measured = [measure(utterances, step) for step in steps]
-    statistics, sums, refused = Statistics(audio.n_mels), CardSums(), Quarantine("features")
+    statistics, refused = Statistics(audio.n_mels), Quarantine("features")
+    cache = ShardCache("features", VERSION, FEATURES)
     table.mkdir(parents=True)
+    places: dict[str, Path] = {}
     for number, path in enumerate(shard_paths(utterances)):
-        shard = pq.read_table(path)
-        rows = _kept(shard, [_outcomes(step, number) for step in measured], refused)
-        if rows:
-            made = features_table(shard, rows)
-            with writing(table / path.name):
-                write_table(made, table / path.name)
-            statistics.add(made)
-            sums.add(shard.take([row.index for row in rows]))
+        parts = [_described(path), [[[key, step.store.trust(key)] for key in step.keys[number]] for step in measured]]
+        make = partial(_shard, path, [(step.store, step.keys[number]) for step in measured], audio.n_mels)
+        summary = cache.write(table / path.name, parts, make)
+        statistics.merge(summary["statistics"])
+        for row_id, source, failure in summary["refused"]:
+            refused.add(row_id, source, Failure(**failure))
+            places[row_id] = path
+    for row_id in refused.worth_hearing():
+        refused.attach(row_id, _sound(places[row_id], row_id))
     refused.close(quarantine, statistics.rows, features.max_error_rate)
-    report = statistics.report()
+    report = statistics.report(features.front_ends)
     _write_json(table / "statistics.json", report)
-    _write_json(card, data_card(report, sums, _by_reason(refused)))
+    quarantines = (refused_ingest, refused_segment, quarantine)
+    write_card(table, utterances, quarantines, report, card, card_page, card_plots)
     return {**statistics.metrics(), **refused.metrics()}
 
 
-def _outcomes(step: Measured, shard: int) -> list[Outcome]:
-    """A step's outcomes for the utterances of one shard, in their order."""
-    found = step.store.get(step.keys[shard])
-    return [found[key] for key in step.keys[shard]]
+def _sound(path: Path, row_id: str) -> bytes:
+    """The beginning of a refused utterance."""
+    return excerpt(pq.read_table(path, columns=["audio"], filters=[("id", "=", row_id)])["audio"][0].as_py()["bytes"])
 
 
-def _kept(shard: pa.Table, outcomes: list[list[Outcome]], refused: Quarantine) -> list[Row]:
-    """The rows of one shard; failures go to the quarantine."""
-    rows = []
-    names = zip(shard["id"].to_pylist(), shard["recording_id"].to_pylist(), strict=True)
+def _described(path: Path) -> list[dict]:
+    """What a shard of utterances says of each besides the audio, whose hash is part of it."""
+    return pq.read_table(path, columns=[*(name for name in CARRIED if name != "audio"), "audio_key"]).to_pylist()
+
+
+def _shard(path: Path, measured: list[tuple[RowStore, list[str]]], n_mels: int) -> Shard:
+    """One shard of features with its sums, and the failures of what is not in it."""
+    utterances = pq.read_table(path)
+    rows, refused = [], []
+    names = zip(utterances["id"].to_pylist(), utterances["recording_id"].to_pylist(), strict=True)
+    outcomes = [_outcomes(store, keys) for store, keys in measured]
     for (name, source), row in zip(names, rows_of(*outcomes), strict=True):
         if isinstance(row, Failure):
-            refused.add(name, source, row)
+            refused.append([name, source, asdict(row)])
         else:
             rows.append(row)
-    return rows
+    made = features_table(utterances, rows)
+    statistics = Statistics(n_mels)
+    statistics.add(made, [row.oov for row in rows])
+    return Shard(made, {"statistics": statistics.sums(), "refused": refused})
 
 
-def _by_reason(refused: Quarantine) -> Metrics:
-    counts = {name.removeprefix("quarantined_"): count for name, count in refused.metrics().items()}
-    return {name: count for name, count in counts.items() if name != "quarantined"}
+def _outcomes(store: RowStore, keys: list[str]) -> list[Outcome]:
+    """A step's outcomes for the utterances of one shard, in their order."""
+    found = store.get(keys)
+    return [found[key] for key in keys]
 
 
 def _write_json(path: Path, content: dict) -> None:

@@ -20,13 +20,17 @@ CARRIED = [name for name in FEATURES.names if name in UTTERANCES.names]
 
 
 class Row(NamedTuple):
-    """What was measured of the utterance at `index`; matrices are bytes (float16, the embedding float32)."""
+    """What was measured of the utterance at `index`; matrices are bytes (float16, the embedding float32).
+
+    `oov` are the words of its text that no lexicon knew.
+    """
 
     index: int
     acoustic: dict
     embedding: bytes
     phonemes: str
     tokens: Tokens
+    oov: list[str]
 
 
 def rows_of(
@@ -42,7 +46,7 @@ def _row(index: int, outcomes: tuple[Outcome, Outcome, Outcome]) -> Row | Failur
         if outcome.failure is not None:
             return outcome.failure
     acoustic, speaker, text = (outcome.rows[0] for outcome in outcomes)
-    row = Row(index, acoustic, speaker["embedding"], text["phonemes"], encode(text["phonemes"]))
+    row = Row(index, acoustic, speaker["embedding"], text["phonemes"], encode(text["phonemes"]), text["oov"])
     return next(_objections(row), row)
 
 

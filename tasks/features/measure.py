@@ -36,6 +36,6 @@ def measure(utterances: Path, keyed: Keyed) -> Measured:
 
 def _shard_keys(path: Path, keyed: Keyed) -> list[str]:
     check_schema(pq.read_schema(path), UTTERANCES, str(path))
-    table = pq.read_table(path, columns=list(keyed.columns))
-    values = zip(*(table[name].to_pylist() for name in keyed.columns), strict=True)
+    table = pq.read_table(path, columns=list(keyed.keyed_by))
+    values = zip(*(table[name].to_pylist() for name in keyed.keyed_by), strict=True)
     return [keyed.key_of(*row) for row in values]

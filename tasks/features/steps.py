@@ -6,8 +6,8 @@ A corrected transcript changes only the key of `phonemes`; another mel definitio
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,24 +18,26 @@ from tasks.features.acoustic import VERSION as ACOUSTIC_VERSION
 from tasks.features.acoustic import acoustic_features
 from tasks.params import AudioParams, FeaturesParams
 from tasks.rowstore import Rejected, row_key
-from voiceloom_model.text import front_end_identity, phonemize
+from voiceloom_model.text import Lexicon, choice_for, front_end_identity, lexicon_key, read
 
 SPEAKER_VERSION = 1
-PHONEMES_VERSION = 1
+PHONEMES_VERSION = 2
 
 _MATRIX = pa.binary()  # the numbers' bytes: as lists, every number would become a Python object on its way
 ACOUSTIC_ROW = pa.schema(
     [("n_frames", pa.int32()), *((name, _MATRIX) for name in ("mel", "f0_hz", "energy_db", "mfcc"))]
 )
 SPEAKER_ROW = pa.schema([("embedding", _MATRIX)])
-PHONEMES_ROW = pa.schema([("phonemes", pa.string())])
+#: `oov` are the words of the text that no lexicon held, as often as they come.
+PHONEMES_ROW = pa.schema([("phonemes", pa.string()), ("oov", pa.list_(pa.string()))])
 
 
 class Keyed(NamedTuple):
-    """A step, the utterance columns that are its payload, and the key it gives to their values."""
+    """A step, the utterance columns that are its payload, and the key it gives to the values of `keyed_by`."""
 
     step: Step
     columns: tuple[str, ...]
+    keyed_by: tuple[str, ...]
     key_of: Callable[..., str]
 
 
@@ -43,8 +45,8 @@ def acoustic_step(audio: AudioParams, params: FeaturesParams) -> Keyed:
     """Mel, F0, energy and MFCC of the audio."""
     function = partial(_acoustic, audio=audio, params=params)
     step = Step("features-acoustic", ACOUSTIC_VERSION, function, ACOUSTIC_ROW)
-    measures = json.dumps(params.model_dump(exclude={"max_error_rate"}), sort_keys=True)
-    return Keyed(step, ("audio",), lambda content: row_key(content["bytes"], audio, measures))
+    measures = json.dumps(params.model_dump(include={"f0_min_hz", "f0_max_hz", "n_mfcc"}), sort_keys=True)
+    return Keyed(step, ("audio",), ("audio_key",), lambda audio_key: row_key(audio_key, audio, measures))
 
 
 def speaker_step() -> Keyed:
@@ -53,17 +55,25 @@ def speaker_step() -> Keyed:
 
     step = Step("features-speaker", SPEAKER_VERSION, _speaker, SPEAKER_ROW)
     weights = weights_hash()
-    return Keyed(step, ("audio",), lambda content: row_key(content["bytes"], weights))
+    return Keyed(step, ("audio",), ("audio_key",), lambda audio_key: row_key(audio_key, weights))
 
 
-def phonemes_step() -> Keyed:
-    """The phonemes of the text."""
-    step = Step("features-phonemes", PHONEMES_VERSION, _phonemes, PHONEMES_ROW, batch_size=64)
-    return Keyed(step, ("text", "language"), _phonemes_key)
+def phonemes_step(lexicon: Lexicon, front_ends: Mapping[str, str]) -> Keyed:
+    """The phonemes of the text, and its words that no lexicon held; `front_ends` are the user's choices.
 
+    Of the user's lexicon only the entries that a text holds are part of its key.
+    """
+    function = partial(_phonemes, lexicon=lexicon, front_ends=dict(front_ends))
+    step = Step("features-phonemes", PHONEMES_VERSION, function, PHONEMES_ROW, batch_size=64)
 
-def _phonemes_key(text: str, language: str) -> str:
-    return row_key(text, json.dumps(front_end_identity(language), sort_keys=True))
+    @cache
+    def identity(language: str) -> str:
+        return json.dumps(front_end_identity(language, choice_for(language, front_ends)), sort_keys=True)
+
+    def key_of(text: str, language: str) -> str:
+        return row_key(text, identity(language), lexicon_key(text, language, lexicon))
+
+    return Keyed(step, ("text", "language"), ("text", "language"), key_of)
 
 
 def _acoustic(payload: tuple[dict], audio: AudioParams, params: FeaturesParams) -> list[dict]:
@@ -78,8 +88,10 @@ def _speaker(payload: tuple[dict]) -> list[dict]:
     return [{"embedding": embed(wave, rate).astype("<f4").tobytes()}]
 
 
-def _phonemes(payload: tuple[str, str]) -> list[dict]:
-    return [{"phonemes": phonemize(*payload)}]
+def _phonemes(payload: tuple[str, str], lexicon: Lexicon, front_ends: dict[str, str]) -> list[dict]:
+    text, language = payload
+    reading = read(text, language, lexicon, choice_for(language, front_ends))
+    return [{"phonemes": reading.phonemes, "oov": list(reading.guessed)}]
 
 
 def _decoded(audio: dict) -> tuple[np.ndarray, int]:

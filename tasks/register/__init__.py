@@ -21,6 +21,7 @@ STAGE = Stage(
         "page": "reports/evaluation.html",
         "decision": "reports/gate.json",
         "card": "reports/data.json",
+        "card_page": "reports/data.html",
     },
     outs={"receipt": "reports/registration.json"},
     params=("register",),
@@ -35,11 +36,12 @@ def run(
     page: Path,
     decision: Path,
     card: Path,
+    card_page: Path,
     receipt: Path,
     register: RegisterParams,
 ) -> Metrics:
     """Register the voice as challenger, and as champion when the gate passed; returns which it became."""
-    publication = Publication(register.model_name, voice, evaluation, page, decision, card)
+    publication = Publication(register.model_name, voice, evaluation, page, decision, card, card_page)
     publish(Path.cwd(), publication)
     content = {
         "model_name": publication.model_name,

@@ -37,6 +37,7 @@ class Publication:
     page: Path
     decision: Path
     card: Path
+    card_page: Path
 
     @cached_property
     def bundle_sha256(self) -> str:
@@ -118,7 +119,8 @@ def _log_report(root: Path, publication: Publication) -> None:
     """Scores, pages and samples, and last the tag that says they are all there."""
     import mlflow
 
-    log_report([publication.evaluation, publication.page, publication.decision, publication.card], root / "runs")
+    cards = [publication.card, publication.card_page]
+    log_report([publication.evaluation, publication.page, publication.decision, *cards], root / "runs")
     mlflow.set_tag("report_sha256", publication.report_sha256)
 
 

@@ -1,11 +1,16 @@
-"""One recording → its utterance: trimmed, and refused when too short, too long, noisy, clipped or no speech.
+"""One recording → its utterances, trimmed and measured; what of it is no utterance, with the reason.
 
-Letters: T samples, W windows of the voice activity detector.
+A recording with its words, no longer than an utterance may be, is one utterance. Labels are cut where they say. A
+longer text, a book, or speech that nobody wrote down is cut at sentences, by the words that recognition heard.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,104 +19,123 @@ from tasks import audio
 from tasks.params import SegmentParams
 from tasks.rowstore import Rejected, row_key
 from tasks.segment import vad
+from tasks.segment.activity import Activity, activity
+from tasks.segment.labels import Label, plan_labels
+from tasks.segment.longform import Listening, plan_book, plan_part, plan_unwritten
+from tasks.segment.plan import Plan, wrong_length
+from tasks.segment.quality import signal
+from tasks.segment.sound import Sound
 
 #: Raise it whenever the same recording would give other rows.
-VERSION = 1
+VERSION = 2
 
 SCHEMA = pa.schema(
     [
+        pa.field("id", pa.string()),
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
         pa.field("duration_s", pa.float64()),
         pa.field("sample_rate_hz", pa.int32()),
-        pa.field("snr_db", pa.float32()),
+        pa.field("text", pa.string()),
+        pa.field("speaker", pa.string()),
+        pa.field("loudness_lufs", pa.float32()),
         pa.field("clipped_share", pa.float32()),
+        pa.field("snr_db", pa.float32()),
+        pa.field("bandwidth_hz", pa.float32()),
+        pa.field("fingerprint", pa.binary()),
+        pa.field("audio_key", pa.string()),
         pa.field("flac", pa.binary()),
+        pa.field("reason", pa.string()),
+        pa.field("message", pa.string()),
     ]
 )
 
-_LOUD = 10**-2.5  # 25 dB below the mean of speech: vowels and fricatives, no breath
-_GAP = 3  # windows: the closure of a plosive inside a word
-_MAX_SNR_DB = 100.0  # digital silence around speech has no noise to speak of
+#: How much of what is refused is kept to be listened to.
+_EXCERPT_S = 8.0
 
 
-def key(content_key: str, segment: SegmentParams, weights: str) -> str:
-    """The row key: the recording's content, the limits (not how many fail or are held out), the detector."""
-    matters = segment.model_dump(exclude={"held_out_share", "held_out_min_words", "max_error_rate"})
-    return row_key("segment", VERSION, content_key, json.dumps(matters, sort_keys=True), weights)
+class Recording(NamedTuple):
+    """What is cut: a row of `tasks.records.RECORDINGS`, and the rows of `words.SCHEMA` where words were needed."""
+
+    clipped_share: float
+    audio: dict
+    text_kind: str
+    text: str
+    segments: Sequence[Mapping]
+    words: Sequence[Mapping] | None
+    language: str
 
 
-def cut(recording: tuple[float, dict], segment: SegmentParams) -> list[dict]:
-    """One row of `SCHEMA` for a recording (clipped share, audio); `Rejected` when it is not usable."""
-    clipped_share, content = recording
-    if clipped_share > segment.max_clipped_share:
-        raise Rejected("clipped", f"{clipped_share:.2%} of its samples are clipped")
-    wave, rate = audio.from_flac(content["bytes"])
-    at_16k = audio.resample(wave, rate, vad.RATE_HZ)
-    speech = vad.speech_windows(vad.speech_probabilities(at_16k), segment.vad_threshold)
-    if not speech.any():
+def key(content_key: str, segment: SegmentParams, said: str = "") -> str:
+    """The row key: the recording's content, the limits (not how many fail or are held out), the networks.
+
+    `said` is what is told of it (text, labels, the words' key) where that decides the cut, else empty.
+    """
+    matters = segment.model_dump(
+        include={"vad_threshold", "padding_s", "min_duration_s", "max_duration_s"},
+    )
+    limits = json.dumps(matters, sort_keys=True)
+    return row_key("segment", VERSION, signal.VERSION, content_key, limits, vad.weights_hash(), said)
+
+
+def cut(recording: Recording, segment: SegmentParams) -> list[dict]:
+    """Rows of `SCHEMA`, in order of time; `Rejected` when nothing of the recording can be used."""
+    sound = Sound(recording.audio["bytes"])
+    found = activity(sound, segment.vad_threshold)
+    if not found.speech.any():
         raise Rejected("no_speech", "no speech was found in it")
-    power = window_power(at_16k)
-    loud = power > power[speech].mean() * _LOUD
-    start_s, end_s = _bounds(loud, speech, segment.padding_s, len(wave) / rate)
-    start, end = round(start_s * rate), round(end_s * rate)
-    _check_length((end - start) / rate, segment)
-    snr_db = signal_to_noise_db(power, speech)
-    if snr_db < segment.min_snr_db:
-        raise Rejected("low_snr", f"speech is {snr_db:.1f} dB above the noise, below {segment.min_snr_db:g}")
-    return [
-        {
-            "start_s": start / rate,
-            "end_s": end / rate,
-            "duration_s": (end - start) / rate,
-            "sample_rate_hz": rate,
-            "snr_db": snr_db,
-            "clipped_share": clipped_share,
-            "flac": audio.to_flac(wave[start:end], rate),
-        }
-    ]
+    plans = _plans(recording, sound, found, segment)
+    if len(plans) == 1 and recording.text_kind in ("transcript", "none", "book"):
+        plans = [_only(plans[0])]
+    return [_row(plan, recording, sound, found) for plan in plans]
 
 
-def _bounds(loud: np.ndarray, speech: np.ndarray, padding_s: float, duration_s: float) -> tuple[float, float]:
-    """First and last second to keep, from (W,) bool each.
-
-    From the detector's first to its last window of speech, and outward over windows as loud as speech: the
-    detector comes late to a word and leaves it early.
-    """
-    first, last = np.flatnonzero(speech)[[0, -1]]
-    before = _outward(loud[:first][::-1])
-    after = _outward(loud[last + 1 :])
-    start, end = (first - before) * vad.WINDOW_S, (last + 1 + after) * vad.WINDOW_S
-    return max(0.0, start - padding_s), min(duration_s, end + padding_s)
-
-
-def _outward(loud: np.ndarray) -> int:
-    """How many windows, going outward, belong to the word: up to the last loud one before a gap."""
-    reach = 0
-    for index in np.flatnonzero(loud):
-        if index - reach > _GAP:
-            break
-        reach = int(index) + 1
-    return reach
+def _plans(recording: Recording, sound: Sound, found: Activity, segment: SegmentParams) -> list[Plan]:
+    listening = Listening(sound, found, recording.words or (), recording.language)
+    if recording.text_kind == "segments":
+        split = partial(_split, listening=listening, segment=segment) if recording.words else None
+        return plan_labels(recording.segments, found, segment, split)
+    if recording.text_kind == "none":
+        return plan_unwritten(listening, segment)
+    if recording.text_kind == "book":
+        return plan_book(recording.text, listening, segment)
+    span = found.trim(0.0, found.duration_s, segment.padding_s) or (0.0, found.duration_s)
+    wrong = wrong_length(span, segment)
+    if wrong and wrong[0] == "too_long" and recording.words:
+        return plan_book(recording.text, listening, segment)
+    if wrong:
+        raise Rejected(*wrong)
+    return [Plan(*span)]
 
 
-def _check_length(duration_s: float, segment: SegmentParams) -> None:
-    if duration_s < segment.min_duration_s:
-        raise Rejected("too_short", f"{duration_s:.2f} s of speech, below {segment.min_duration_s:g} s")
-    if duration_s > segment.max_duration_s:
-        raise Rejected("too_long", f"{duration_s:.2f} s of speech, above {segment.max_duration_s:g} s")
+def _split(label: Label, listening: Listening, segment: SegmentParams) -> list[Plan]:
+    return plan_part(label.text, (label.start_s, label.end_s), listening, segment)
 
 
-def window_power(wave: np.ndarray) -> np.ndarray:
-    """Mean power of each window of the detector: (T,) at 16 kHz → (W,)."""
-    padded = np.pad(wave.astype(np.float64), (0, -len(wave) % vad.WINDOW))
-    return np.mean(padded.reshape(-1, vad.WINDOW) ** 2, axis=1)
+def _only(plan: Plan) -> Plan:
+    """A recording that is one utterance has its own id; one that is refused is refused as a whole."""
+    if plan.reason:
+        raise Rejected(plan.reason, plan.message or plan.reason)
+    return plan._replace(id=None)
 
 
-def signal_to_noise_db(power: np.ndarray, speech: np.ndarray) -> float:
-    """Mean power of speech over that of the quietest tenth of all windows, in dB; (W,) each.
+def _row(plan: Plan, recording: Recording, sound: Sound, found: Activity) -> dict:
+    rate = sound.rate_hz
+    start, end = round(plan.start_s * rate), round(plan.end_s * rate)
+    row = dict.fromkeys(SCHEMA.names)
+    row |= {"id": plan.id, "start_s": start / rate, "end_s": end / rate, "duration_s": (end - start) / rate}
+    row |= {"sample_rate_hz": rate, "text": plan.text, "speaker": plan.speaker}
+    row |= {"reason": plan.reason, "message": plan.message}
+    if plan.reason:
+        end = min(end, start + int(_EXCERPT_S * rate))
+        return row | (_heard(sound.samples(start, end), rate) if end > start else {})
+    wave = sound.samples(start, end)
+    snr_db = found.snr_db(0.0, found.duration_s) if plan.id is None else found.snr_db(plan.start_s, plan.end_s)
+    scores = {"clipped_share": recording.clipped_share, "snr_db": snr_db, **signal.signal_scores(wave, rate)}
+    return row | scores | _heard(wave, rate)
 
-    Not over the windows without speech: in a recording cut close they hold the beginnings and ends of words.
-    """
-    noise = np.sort(power)[: max(1, len(power) // 10)].mean()
-    return float(min(10 * np.log10(power[speech].mean() / max(noise, 1e-12)), _MAX_SNR_DB))
+
+def _heard(wave: np.ndarray, rate: int) -> dict:
+    """A stretch as FLAC, and its hash."""
+    flac = audio.to_flac(wave, rate)
+    return {"flac": flac, "audio_key": hashlib.blake2b(flac, digest_size=20).hexdigest()}

@@ -33,6 +33,7 @@ def weights_path() -> Path:
     return Path(spec.origin).parent / "data" / "silero_vad_16k_sequence.onnx"
 
 
+@lru_cache(maxsize=1)
 def weights_hash() -> str:
     """SHA-256 of the graph."""
     return hashlib.sha256(weights_path().read_bytes()).hexdigest()
@@ -48,21 +49,50 @@ def _session():
 
 
 def speech_probabilities(wave: np.ndarray) -> np.ndarray:
-    """Probability of speech in each window: (T,) float32 → (W,), W = T ÷ 512 rounded up.
+    """Probability of speech in each window: (T,) float32 → (W,), W = T ÷ 512 rounded up."""
+    detector = Detector()
+    return np.concatenate([detector.hear(wave), detector.end()])
+
+
+class Detector:
+    """Silero VAD over a recording that comes block by block; the blocks' lengths change nothing.
 
     The detector hears half a second of silence first: cold, it misses a word that begins with the recording.
     """
-    windows = _LEAD + -(-len(wave) // WINDOW)
-    lead = _CONTEXT + _LEAD * WINDOW
-    padded = np.pad(wave.astype(np.float32), (lead, (windows - _LEAD) * WINDOW - len(wave)))
-    framed = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + WINDOW)[::WINDOW]
-    h = c = np.zeros((1, 1, 128), np.float32)
-    probabilities = []
-    for at in range(0, windows, _BLOCK):
-        inputs = {"input": np.ascontiguousarray(framed[at : at + _BLOCK]), "h": h, "c": c}
-        block, h, c = _session().run(["speech_probs", "hn", "cn"], inputs)
-        probabilities.append(block)
-    return np.concatenate(probabilities)[_LEAD:]
+
+    def __init__(self) -> None:
+        self._h = self._c = np.zeros((1, 1, 128), np.float32)
+        self._unheard = np.zeros(_CONTEXT + _LEAD * WINDOW, np.float32)
+        self._lead = _LEAD
+
+    def hear(self, block: np.ndarray) -> np.ndarray:
+        """The probabilities of the windows that are whole now."""
+        self._unheard = np.concatenate([self._unheard, np.asarray(block, np.float32)])
+        whole = (len(self._unheard) - _CONTEXT) // WINDOW
+        found = [self._run(min(_BLOCK, whole - at)) for at in range(0, whole, _BLOCK)]
+        return self._after_lead(found)
+
+    def end(self) -> np.ndarray:
+        """The probability of a last window that is not whole, zeros after it; empty when there is none."""
+        left = len(self._unheard) - _CONTEXT
+        if not left:
+            return self._after_lead([])
+        self._unheard = np.pad(self._unheard, (0, WINDOW - left))
+        return self._after_lead([self._run(1)])
+
+    def _run(self, windows: int) -> np.ndarray:
+        used = windows * WINDOW
+        framed = np.lib.stride_tricks.sliding_window_view(self._unheard[: _CONTEXT + used], _CONTEXT + WINDOW)
+        inputs = {"input": np.ascontiguousarray(framed[::WINDOW]), "h": self._h, "c": self._c}
+        found, self._h, self._c = _session().run(["speech_probs", "hn", "cn"], inputs)
+        self._unheard = self._unheard[used:]
+        return np.asarray(found)
+
+    def _after_lead(self, found: list[np.ndarray]) -> np.ndarray:
+        probabilities = np.concatenate([np.zeros(0, np.float32), *found])
+        kept = probabilities[self._lead :]
+        self._lead -= len(probabilities) - len(kept)
+        return kept
 
 
 def speech_windows(probabilities: np.ndarray, threshold: float) -> np.ndarray:

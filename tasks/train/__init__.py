@@ -28,7 +28,7 @@ STAGE = Stage(
     outs={"checkpoint": "models/checkpoint"},
     params=("train", "audio"),
     code=(
-        "tasks/audio.py",
+        "tasks/audio",
         "model_src/voiceloom_model/alignment",
         "model_src/voiceloom_model/config.py",
         "model_src/voiceloom_model/losses.py",

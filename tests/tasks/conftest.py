@@ -10,7 +10,7 @@ from tasks.audio import to_flac
 from tasks.params import AudioParams
 from tasks.records import FEATURES, write_shard
 from voiceloom_model.features import MelConfig, log_mel, pad_to_frames
-from voiceloom_model.text import encode, phonemize
+from voiceloom_model.text import encode, front_end_identity, phonemize
 
 #: Held out are b and c.
 TEXTS = {
@@ -65,6 +65,8 @@ def features_table(spoken, tmp_path_factory) -> Path:
     rows = [feature_row(name, spoken[text]) for name, text in TEXTS.items()]
     write_shard(rows[:3], folder, 0, FEATURES)
     write_shard(rows[3:], folder, 1, FEATURES)
+    statistics = {"front_ends": {"en-US": front_end_identity("en-US")}}
+    (folder / "statistics.json").write_text(json.dumps(statistics))
     return folder
 
 
@@ -100,12 +102,21 @@ def quantized(checkpoint, features_table, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bundle(checkpoint, quantized, features_table, tmp_path_factory) -> Path:
+def lexicon(tmp_path_factory) -> Path:
+    """`data/lexicon.tsv` with one entry."""
+    path = tmp_path_factory.mktemp("data") / "lexicon.tsv"
+    path.write_text("# word\tIPA\nvoiceloom\tvˈɔɪslˌuːm\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def bundle(checkpoint, quantized, features_table, lexicon, tmp_path_factory) -> Path:
     """`models/voice`."""
     from tasks import export
     from tasks.params import ExportParams
 
     folder = tmp_path_factory.mktemp("models") / "voice"
     params = ExportParams(precisions=["fp32", "int8"], parity_lengths=2, parity_tolerance=1e-4)
-    export.run(checkpoint=checkpoint, quantized=quantized, features=features_table, voice=folder, export=params)
+    inputs = {"checkpoint": checkpoint, "quantized": quantized, "features": features_table, "lexicon": lexicon}
+    export.run(**inputs, voice=folder, export=params)
     return folder

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from tasks import asr
-from tasks.evaluate import run
 from tasks.asr import Listener, model_folder
-from tasks.mos import dnsmos
+from tasks.evaluate import run
 from tasks.evaluate.normalise import normalise
 from tasks.evaluate.page import draw_mels
 from tasks.evaluate.scoring import Score, count_errors, interval, summarise
 from tasks.evaluate.similarity import Likeness
 from tasks.evaluate.spoken import Spoken, held_out, read_sentences
+from tasks.mos import dnsmos
 from tasks.params import EvaluateParams, GateParams
 from tasks.records import FEATURES, read_rows, write_shard
 from voiceloom_model.features import MelConfig

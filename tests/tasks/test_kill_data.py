@@ -25,6 +25,7 @@ def stored_keys(root, step):
 
 def fill(project, say, count=96):
     """Many recordings, all different, of a few sentences."""
+    project.keep_duplicates()
     sentences = ["Goodbye, and thank you.", "Please enter your number.", "Try again later."]
     rng = np.random.default_rng(0)
     for number in range(count):
@@ -172,7 +173,7 @@ def test_memory_does_not_grow_with_the_recordings_of_other_shards(project, say, 
         held.append(len(rows))
         return whole(rows, *arguments)
 
-    whole = ingest.write_shard
-    monkeypatch.setattr(ingest, "write_shard", write)
+    whole = ingest.table_of
+    monkeypatch.setattr(ingest, "table_of", write)
     run_stage("ingest", project.root)
     assert len(held) == 4 and sum(held) == 40 and max(held) < 25

@@ -50,6 +50,7 @@ def project(tmp_path, monkeypatch, empty_database):
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "evaluation.html").write_text("<p>heard")
     (tmp_path / "reports" / "data.json").write_text(json.dumps({"attribution": ATTRIBUTION}))
+    (tmp_path / "reports" / "data.html").write_text("<p>who")
     (tmp_path / "runs" / "samples").mkdir(parents=True)
     (tmp_path / "runs" / "samples" / "one.wav").write_bytes(b"RIFF")
     write_bundle(tmp_path, b"weights")
@@ -103,6 +104,7 @@ def test_the_run_shows_scores_curves_parameters_and_samples(project):
         "reports",
         "samples",
     }
+    assert "reports/data.html" in {file.path for file in client.list_artifacts(version.run_id, "reports")}
     assert version.tags["consent_ids"] == "a, b"
 
 
