@@ -22,6 +22,8 @@ SAMPLE_RATE_HZ = 16000
 BASE_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
 #: A 15-second utterance has some 80 tokens; a decoder that babbles past this tells nothing more.
 MAX_TOKENS = 160
+#: Text that packs better than this is a few words over and over (Whisper's own limit).
+MAX_COMPRESSION = 2.4
 
 
 class Word(NamedTuple):
@@ -110,6 +112,7 @@ class Listener:
         return [
             Word(word.word, float(word.start), float(word.end), float(word.probability))
             for segment in segments
+            if segment.compression_ratio <= MAX_COMPRESSION  # else it is caught in a loop
             for word in segment.words or ()
         ]
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 B = TypeVar("B")
 R = TypeVar("R")
 
+#: Work that costs no more than this is done in this process, on one thread.
+LITTLE = 16
+
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -71,20 +74,32 @@ def compute(step: Step, items: Mapping[str, Any], store: RowStore) -> Counts:
     Failures kept as retryable are tried again. Only missing payloads are looked up: `items` may load them.
     Counts and rate go to `runs/stages/NAME.rows.json`.
     """
+    from threadpoolctl import threadpool_limits
+
     missing = store.missing(items, retry=True)
     started = time.monotonic()
     if missing:
         workers = worker_count()
         size = min(step.batch_size, -(-len(missing) // max(workers, 1)))
         batches = _batches(((key, items[key]) for key in missing), size, step.cost)
-        workers = min(workers, -(-len(missing) // size))
-        with progress(step.name, len(missing)) as advance:
+        workers = 0 if _is_little(missing, items, step.cost) else min(workers, -(-len(missing) // size))
+        with progress(step.name, len(missing)) as advance, threadpool_limits(1):
             for outcomes in map_batches(partial(_outcomes, step.function), batches, workers):
                 store.put(outcomes)
                 advance(len(outcomes))
     counts = Counts(len(missing), len(items) - len(missing))
     _write_rates(step.name, counts, time.monotonic() - started)
     return counts
+
+
+def _is_little(missing: Sequence[str], items: Mapping[str, Any], cost: Callable[[Any], float]) -> bool:
+    """Whether the work is done here before another process would have started and imported what it needs."""
+    spent = 0.0
+    for key in missing[: LITTLE + 1]:
+        spent += cost(items[key])
+        if spent > LITTLE:
+            return False
+    return True
 
 
 def _batches(items: Iterable[tuple[str, Any]], size: float, cost: Callable[[Any], float]) -> Iterator[list]:

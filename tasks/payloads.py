@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from tasks.records import read_table
 
 
 class Payloads(Mapping[str, tuple]):
@@ -20,7 +21,7 @@ class Payloads(Mapping[str, tuple]):
     def __getitem__(self, key: str) -> tuple:
         path, row = self._places[key]
         if path != self._path:
-            self._path, self._table = path, pq.read_table(path, columns=self._columns)
+            self._path, self._table = path, read_table(path, self._columns)
         return tuple(self._table[name][row].as_py() for name in self._columns)
 
     def __iter__(self) -> Iterator[str]:

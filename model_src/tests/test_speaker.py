@@ -9,7 +9,8 @@ import onnxruntime
 import pytest
 import torch
 
-from voiceloom_model.speaker import EMBEDDING_SIZE, embed, load_speaker_encoder, weights_hash
+from voiceloom_model.speaker import EMBEDDING_SIZE, embed, load_speaker_encoder
+from voiceloom_model.speaker_weights import weights_hash
 
 LENGTHS = (160, 9_000, 19_199, 19_200, 31_519, 31_520, 64_000)
 

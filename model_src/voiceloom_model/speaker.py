@@ -9,18 +9,17 @@ Letters: T samples at 16 kHz, F frames of 10 ms, P partial windows of 1.6 s, E =
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.onnx.operators import shape_as_tensor
+
+from voiceloom_model.speaker_weights import weights_path
 
 SAMPLE_RATE_HZ = 16000
 EMBEDDING_SIZE = 256
@@ -75,7 +74,7 @@ class SpeakerEncoder(nn.Module):
 def load_speaker_encoder() -> SpeakerEncoder:
     """The encoder with Resemblyzer's weights, in eval mode."""
     encoder = SpeakerEncoder()
-    state = torch.load(_weights_path(), map_location="cpu", weights_only=True)["model_state"]
+    state = torch.load(weights_path(), map_location="cpu", weights_only=True)["model_state"]
     encoder.load_state_dict({name: state[name] for name in encoder.state_dict()})
     return encoder.eval().requires_grad_(False)
 
@@ -115,21 +114,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-@lru_cache(maxsize=1)
-def weights_hash() -> str:
-    """The blake2b hash of the weights' file."""
-    return hashlib.blake2b(_weights_path().read_bytes(), digest_size=16).hexdigest()
-
-
-def _weights_path() -> Path:
-    spec = importlib.util.find_spec("resemblyzer")
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    paths = [Path(folder) / "pretrained.pt" for folder in folders]
-    if not paths or not paths[0].is_file():
-        raise FileNotFoundError("the speaker encoder's weights are missing: pip install --no-deps Resemblyzer==0.1.4")
-    return paths[0]
 
 
 def _fourier_filters() -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from tasks.features.assemble import CARRIED, features_table, rows_of
 from tasks.features.card import write_card
@@ -20,7 +20,7 @@ from tasks.features.statistics import Statistics
 from tasks.features.steps import acoustic_step, phonemes_step, speaker_step
 from tasks.params import AudioParams, FeaturesParams
 from tasks.quarantine import Quarantine, excerpt
-from tasks.records import FEATURES, shard_paths
+from tasks.records import FEATURES, read_table, shard_paths
 from tasks.rowstore import Failure, Outcome, RowStore, writing
 from tasks.shards import Shard, ShardCache
 from tasks.stage import Metrics, Stage
@@ -51,6 +51,7 @@ STAGE = Stage(
         "model_src/voiceloom_model/text",
         "model_src/voiceloom_model/features.py",
         "model_src/voiceloom_model/speaker.py",
+        "model_src/voiceloom_model/speaker_weights.py",
     ),
 )
 
@@ -99,17 +100,18 @@ def run(  # noqa: PLR0913
 
 def _sound(path: Path, row_id: str) -> bytes:
     """The beginning of a refused utterance."""
-    return excerpt(pq.read_table(path, columns=["audio"], filters=[("id", "=", row_id)])["audio"][0].as_py()["bytes"])
+    table = read_table(path, ["id", "audio"])
+    return excerpt(table.filter(pc.field("id") == row_id)["audio"][0].as_py()["bytes"])
 
 
 def _described(path: Path) -> list[dict]:
     """What a shard of utterances says of each besides the audio, whose hash is part of it."""
-    return pq.read_table(path, columns=[*(name for name in CARRIED if name != "audio"), "audio_key"]).to_pylist()
+    return read_table(path, [*(name for name in CARRIED if name != "audio"), "audio_key"]).to_pylist()
 
 
 def _shard(path: Path, measured: list[tuple[RowStore, list[str]]], n_mels: int) -> Shard:
     """One shard of features with its sums, and the failures of what is not in it."""
-    utterances = pq.read_table(path)
+    utterances = read_table(path)
     rows, refused = [], []
     names = zip(utterances["id"].to_pylist(), utterances["recording_id"].to_pylist(), strict=True)
     outcomes = [_outcomes(store, keys) for store, keys in measured]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
-
 from tasks.engine import compute
 from tasks.features.steps import Keyed
 from tasks.payloads import Payloads
-from tasks.records import UTTERANCES, check_schema, shard_paths
+from tasks.records import UTTERANCES, read_table, shard_paths
 from tasks.rowstore import RowStore
 
 
@@ -35,7 +33,6 @@ def measure(utterances: Path, keyed: Keyed) -> Measured:
 
 
 def _shard_keys(path: Path, keyed: Keyed) -> list[str]:
-    check_schema(pq.read_schema(path), UTTERANCES, str(path))
-    table = pq.read_table(path, columns=list(keyed.keyed_by))
+    table = read_table(path, keyed.keyed_by, UTTERANCES)
     values = zip(*(table[name].to_pylist() for name in keyed.keyed_by), strict=True)
     return [keyed.key_of(*row) for row in values]

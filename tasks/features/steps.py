@@ -51,7 +51,7 @@ def acoustic_step(audio: AudioParams, params: FeaturesParams) -> Keyed:
 
 def speaker_step() -> Keyed:
     """The d-vector of the audio."""
-    from voiceloom_model.speaker import weights_hash
+    from voiceloom_model.speaker_weights import weights_hash
 
     step = Step("features-speaker", SPEAKER_VERSION, _speaker, SPEAKER_ROW)
     weights = weights_hash()

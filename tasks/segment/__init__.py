@@ -36,6 +36,7 @@ STAGE = Stage(
         "tasks/mos.py",
         "tasks/shards.py",
         "model_src/voiceloom_model/speaker.py",
+        "model_src/voiceloom_model/speaker_weights.py",
         "model_src/voiceloom_model/text/normalise",
     ),
 )

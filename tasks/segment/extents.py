@@ -13,6 +13,9 @@ from tasks.segment.sentences import Sentence, Token, sentences, tokens
 
 #: A sentence is found when half of its letters were heard, in words that are at least half like it.
 _FOUND = 0.5
+#: A sentence less like what was heard than this may hold on to words of another, so many at each end.
+_ALIKE = 0.75
+_LOOSE_WORDS = 6
 
 
 class Extent(NamedTuple):
@@ -112,9 +115,24 @@ class _Matched:
         heard = [word for word in own if self.said_from[word] >= 0]
         if not heard or np.dot(letters, self.share[sentence.first : sentence.last]) < _FOUND * sum(letters):
             return None
-        first, last = heard[0], heard[-1]
-        spanned = "".join(self._heard_normals[self._token_from[first] : self._token_to[last] + 1])
-        if Indel.normalized_similarity("".join(self._normals[word] for word in own), spanned) < _FOUND:
+        whole = range(self._token_from[heard[0]], self._token_to[heard[-1]] + 1)
+        tokens, likeness = self._tightened("".join(self._normals[word] for word in own), whole)
+        if likeness < _FOUND:
             return None
-        before, after = first - sentence.first, sentence.last - 1 - last
-        return Extent(sentence, int(self.said_from[first]), int(self.said_to[last]), before, after)
+        before = heard[0] - sentence.first if tokens.start == whole.start else 0
+        after = sentence.last - 1 - heard[-1] if tokens.stop == whole.stop else 0
+        first, last = self._heard.said_from[tokens[0]], self._heard.said_to[tokens[-1]]
+        return Extent(sentence, int(first), int(last), before, after)
+
+    def _tightened(self, wanted: str, tokens: range) -> tuple[range, float]:
+        """Heard words, without those at the ends that make them less like a sentence; and how like it they are."""
+        likeness = self._likeness(wanted, tokens)
+        for end in (1, 0):
+            for cut in range(1, _LOOSE_WORDS + 1):
+                shorter = tokens[cut:] if end else tokens[: len(tokens) - cut]
+                if likeness < _ALIKE and len(shorter) > 0 and (found := self._likeness(wanted, shorter)) > likeness:
+                    return self._tightened(wanted, shorter) if found < _ALIKE else (shorter, found)
+        return tokens, likeness
+
+    def _likeness(self, wanted: str, tokens: range) -> float:
+        return Indel.normalized_similarity(wanted, "".join(self._heard_normals[tokens.start : tokens.stop]))

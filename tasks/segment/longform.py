@@ -13,7 +13,8 @@ from tasks.rowstore import Rejected
 from tasks.segment import vad
 from tasks.segment.activity import Activity, Span
 from tasks.segment.extents import Spoken, as_heard, as_read
-from tasks.segment.pieces import Piece, Places, cut_at, inner_cuts, pieces
+from tasks.segment.gaps import Places
+from tasks.segment.pieces import Piece, cut_at, inner_cuts, pieces
 from tasks.segment.plan import Plan, name_of, wrong_length
 from tasks.segment.rescue import rescued
 from tasks.segment.sentences import Sentence, spoken_text

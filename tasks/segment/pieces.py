@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tasks.params import SegmentParams
-from tasks.segment.activity import Activity, Span
 from tasks.segment.extents import Extent, Spoken
+from tasks.segment.gaps import SURE_PAUSE_S, Places
 from tasks.segment.sentences import ends_clause, ends_sentence, opening
 
 #: Neighbouring sentences stay apart at a pause; at a short one only when both last a second.
 PAUSE_S = 0.2
 _SHORT_PAUSE_S = 0.1
 _SHORT_S = 1.0
-#: A quiet moment shorter than this may be the closure of a plosive.
-SURE_PAUSE_S = 0.15
-_SILENT_SHARE = 0.6
-_LONG_PAUSE_S = 0.4
-_STRAY_PAUSE_S, _STRAY_UNSURE = 0.7, 0.25
-_QUIET_S = 0.03
-_REACH_S = 0.5
+#: Inside a sentence there is no cut without such a pause.
 _INNER_PAUSE_S = 0.06
 #: A recogniser that slips beside a pause writes a word or two too many.
 _SLIP = 2
-#: Speech that was not written down by the recogniser, between two sentences, is neither's.
-_UNWRITTEN_S = 0.25
 #: A full stop and a pause this long end a sentence.
 _ENDING_PAUSE_S = 0.35
 #: A sentence shorter than an utterance may be joins its neighbour up to this pause.
 _JOIN_S = 0.6
 #: What a mark in the text is worth, in seconds of pause, when a place to cut is chosen.
 _CLAUSE_S, _SENTENCE_S = 0.1, 0.3
-
-
-class Gap(NamedTuple):
-    """Between two heard words: where the first's sound ends, where the second's begins, and the pause."""
-
-    end_s: float
-    start_s: float
-    pause_s: float
 
 
 class Piece(NamedTuple):
@@ -60,84 +44,6 @@ class Piece(NamedTuple):
     def length_s(self) -> float:
         """Seconds between the two moments."""
         return self.end_s - self.start_s
-
-
-class Places:
-    """Where a recording, or a span of it, may be cut: the gaps between the heard words."""
-
-    def __init__(self, heard: Sequence[Mapping], activity: Activity, span: Span | None = None):
-        self._heard, self._activity = heard, activity
-        self._span = span or (0.0, activity.duration_s)
-        self._gaps: dict[tuple[int, int], Gap] = {}
-
-    def gap(self, word: int) -> Gap:
-        """The gap after a heard word (−1: before the first)."""
-        return self._between(word, word + 1)
-
-    def border(self, word: int, before: bool, after: bool) -> Gap:
-        """The gap between two sentences, of which the first ends with `word`.
-
-        A word that lies in silence is on the other side of it: the recogniser was too late, or, as more often, too
-        early; so it was where a long pause comes one word late. `before`, `after`: whether the sentence has other
-        words to tell it by.
-        """
-        left = word - 1 if before and self._silent(word) else word
-        right = word + 2 if after and (self._silent(word + 1) or self._late_pause(word)) else word + 1
-        return self._between(left, right)
-
-    def _late_pause(self, word: int) -> bool:
-        if word < 0 or word + 2 >= len(self._heard):
-            return False
-        return self.gap(word).pause_s < SURE_PAUSE_S and self.gap(word + 1).pause_s >= _LONG_PAUSE_S
-
-    def _between(self, left: int, right: int) -> Gap:
-        if (left, right) not in self._gaps:
-            self._gaps[left, right] = self._measured(left, right)
-        return self._gaps[left, right]
-
-    def _measured(self, left: int, right: int) -> Gap:
-        start_s = self._middle(left) if left >= 0 else self._span[0]
-        end_s = self._middle(right) if right < len(self._heard) else self._span[1]
-        pauses = self._activity.pauses(start_s, end_s, _QUIET_S)
-        if not pauses:
-            border = min(max(self._heard[max(left, 0)]["end_s"], start_s), max(start_s, end_s))
-            return Gap(border, border, 0.0)
-        sure = [pause for pause in pauses if pause[1] - pause[0] >= SURE_PAUSE_S]
-        if len(sure) > 1 and right == left + 1 and self._activity.speech_s(sure[0][1], sure[-1][0]) >= _UNWRITTEN_S:
-            return _gap(sure[0], sure[-1], sure[-1][0] - sure[0][1])
-        longest = max(pauses, key=lambda pause: pause[1] - pause[0])
-        return _gap(longest, longest, longest[1] - longest[0])
-
-    def _silent(self, word: int) -> bool:
-        if not 0 <= word < len(self._heard):
-            return False
-        start_s, end_s = self._heard[word]["start_s"], self._heard[word]["end_s"]
-        quiet_s = sum(end - start for start, end in self._activity.pauses(start_s, end_s, _QUIET_S))
-        return quiet_s >= _SILENT_SHARE * (end_s - start_s)
-
-    def text(self, first: int, last: int) -> str:
-        """What was heard from word `first` to word `last`."""
-        return "".join(word["text"] for word in self._heard[first : last + 1]).strip()
-
-    def unsure(self, first: int, last: int) -> float:
-        """How unsure the recogniser was of the words `first` to `last`, 0 to 1."""
-        return 1.0 - sum(word["probability"] for word in self._heard[first : last + 1]) / (last + 1 - first)
-
-    def stray(self, word: int) -> bool:
-        """Whether a word was put far before what it belongs to, as an unsure recogniser does."""
-        return self.gap(word).pause_s >= _STRAY_PAUSE_S and self.unsure(word, word) > _STRAY_UNSURE
-
-    def __len__(self) -> int:
-        return len(self._heard)
-
-    def _middle(self, word: int) -> float:
-        return (self._heard[word]["start_s"] + self._heard[word]["end_s"]) / 2
-
-
-def _gap(first: Span, last: Span, pause_s: float) -> Gap:
-    """From inside a first pause to inside a last one, which may be the same; no further than sound may reach."""
-    reach_s = (min((end - start) / 2, _REACH_S) for start, end in (first, last))
-    return Gap(first[0] + next(reach_s), last[1] - next(reach_s), pause_s)
 
 
 def pieces(spoken: Spoken, places: Places, segment: SegmentParams) -> list[Piece]:
@@ -169,7 +75,7 @@ def _apart(extents: Sequence[Extent], places: Places) -> Iterator[Piece]:
     several = {word: one.last > one.first for one in extents for word in (one.first, one.last)}
     for sentence, first, last, _, _ in extents:
         before = places.border(first - 1, several.get(first - 1, False), several[first])
-        if several[first] and places.stray(first) and not ends_clause(places.text(first, first)):
+        if several[first] and places.stray(first):
             before = places.gap(first)
         after = places.border(last, several[last], several.get(last + 1, False))
         tokens, end_s = range(sentence.first, sentence.last), max(before.start_s, after.end_s)

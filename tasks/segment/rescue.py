@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rapidfuzz.distance import Indel
 
 from tasks.segment.extents import Extent, Spoken
-from tasks.segment.pieces import SURE_PAUSE_S, Places
+from tasks.segment.gaps import SURE_PAUSE_S, Places
 from tasks.segment.sentences import Sentence, tokens
 
 _ALIKE = 0.4
@@ -18,35 +18,51 @@ _UNSURE = 0.5
 
 
 def rescued(spoken: Spoken, places: Places) -> Spoken:
-    """The same with more sentences: lone missing ones that some unused words, between pauses, are like.
+    """The same with more sentences, and short ones moved.
 
-    A sentence of a word or two with no pause before it is moved there as well, or dropped when the recogniser was
-    unsure of it: one that says a word too early often says it again where it is.
+    A lone missing sentence is where some unused words, between pauses, are like it. A sentence of a word or two that
+    has no pause before it is moved: to where its words are heard again, or to where the next one's first word stands
+    alone (a recogniser that is a word too early is so for several); or dropped when the recogniser was unsure.
     """
     extents = {extent.sentence.first: extent for extent in spoken.extents}
     order = sorted([*(extent.sentence for extent in spoken.extents), *spoken.missing], key=lambda one: one.first)
     for index, sentence in enumerate(order):
         left = extents.get(order[index - 1].first) if index else None
         right = extents.get(order[index + 1].first) if index + 1 < len(order) else None
-        if (index and not left) or (index + 1 < len(order) and not right):
-            continue
-        start, end = left.last + 1 if left else 0, right.first if right else len(places)
         own = extents.get(sentence.first)
-        if own and not _squeezed(own, start, places):
+        if own and own.last - own.first < _SHORT_WORDS:
+            squeezed = _squeezed(own, left, places)
+            if squeezed or (index and not left):
+                extents |= _moved(own, right, spoken, places)
+            if squeezed and extents[sentence.first] == own and places.unsure(own.first, own.last) > _UNSURE:
+                del extents[sentence.first]
+        elif own:
             continue
-        found = _likest(sentence, spoken, range(own.last + 1 if own else start, end), places)
-        if found:
-            extents[sentence.first] = found
-        elif own and places.unsure(own.first, own.last) > _UNSURE:
-            del extents[sentence.first]
+        elif (left or not index) and (right or index + 1 == len(order)):
+            free = range(left.last + 1 if left else 0, right.first if right else len(places))
+            found = _likest(sentence, spoken, free, places)
+            extents |= {sentence.first: found} if found else {}
     missing = [sentence for sentence in order if sentence.first not in extents]
     return spoken._replace(extents=[extents[first] for first in sorted(extents)], missing=missing)
 
 
-def _squeezed(extent: Extent, start: int, places: Places) -> bool:
-    """Whether a short sentence comes right after the words of the one before it."""
-    short = extent.last - extent.first < _SHORT_WORDS
-    return short and 0 < start == extent.first and places.gap(extent.first - 1).pause_s < SURE_PAUSE_S
+def _squeezed(own: Extent, left: Extent | None, places: Places) -> bool:
+    """Whether a sentence comes right after the words of another one."""
+    if not own.first or (left and left.last + 1 < own.first):
+        return False
+    return places.gap(own.first - 1).pause_s < SURE_PAUSE_S or places.silent(own.first)
+
+
+def _moved(own: Extent, right: Extent | None, spoken: Spoken, places: Places) -> dict[int, Extent]:
+    """A squeezed sentence, and the one after it, where they rather are; by their first words."""
+    end = right.first if right else len(places)
+    again = _likest(own.sentence, spoken, range(own.last + 1, end), places)
+    if again:
+        return {own.sentence.first: again}
+    if right and right.first == own.last + 1 < right.last and places.stray(right.first):
+        shifted = own._replace(first=right.first, last=right.first)
+        return {own.sentence.first: shifted, right.sentence.first: right._replace(first=right.first + 1)}
+    return {}
 
 
 def _likest(sentence: Sentence, spoken: Spoken, free: range, places: Places) -> Extent | None:

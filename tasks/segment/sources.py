@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
-
-from tasks.records import RECORDINGS, check_schema, shard_paths
+from tasks.records import RECORDINGS, read_table, shard_paths
 
 #: What an utterance has from its recording.
 CARRIED = ("corpus", "speaker", "language", "licence", "consent_id", "text")
@@ -32,7 +30,6 @@ def read_sources(recordings: Path) -> list[Source]:
     """Every recording of the table."""
     sources: list[Source] = []
     for path in shard_paths(recordings):
-        check_schema(pq.read_schema(path), RECORDINGS, str(path))
-        rows = pq.read_table(path, columns=list(_COLUMNS)).to_pylist()
+        rows = read_table(path, _COLUMNS, RECORDINGS).to_pylist()
         sources += [Source(row, (path, index)) for index, row in enumerate(rows)]
     return sources

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from tasks.segment.extents import Spoken
-from tasks.segment.pieces import SURE_PAUSE_S, Piece, Places, inner_cuts, parts
+from tasks.segment.gaps import SURE_PAUSE_S, Places
+from tasks.segment.pieces import Piece, inner_cuts, parts
 from tasks.segment.sound import Sound
 from tasks.segment.vad import RATE_HZ
 

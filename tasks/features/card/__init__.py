@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from tasks.features.card.measures import MEASURES, histogram, spread
 from tasks.features.card.page import render
 from tasks.features.card.sounds import kept_sounds, refused_sounds
 from tasks.features.card.sums import Sums, add_up, attribution
+from tasks.records import read_table
 from tasks.rowstore import writing
 from voiceloom_model.text import SYMBOLS
 
@@ -97,7 +96,7 @@ def _dropped(quarantines: Sequence[Path]) -> dict[str, dict[str, int]]:
     """How many were refused, by stage and reason, stages in the order given."""
     found: dict[str, Counter] = {}
     for path in quarantines:
-        table = pq.read_table(path, columns=["stage", "reason"])
+        table = read_table(path, ["stage", "reason"])
         for stage, reason in zip(table["stage"].to_pylist(), table["reason"].to_pylist(), strict=True):
             found.setdefault(stage, Counter())[reason] += 1
     return {stage: dict(sorted(reasons.items())) for stage, reasons in found.items()}

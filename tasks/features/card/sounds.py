@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from tasks.audio import from_flac, resample
 from tasks.features.card.sums import Drawn
-from tasks.records import ROW_GROUP
+from tasks.records import ROW_GROUP, read_table
 
 #: How many of each reason can be heard, how much of each, and how many bytes all sounds of a page may take.
 EACH = 5
@@ -66,7 +66,7 @@ def _in_turn(quarantines: Iterable[Path]) -> list[dict]:
     turns: Counter = Counter()
     ordered = []
     for path in quarantines:
-        table = pq.read_table(path, columns=["id", "stage", "reason", "message", "audio"])
+        table = read_table(path, ["id", "stage", "reason", "message", "audio"])
         for row in table.filter(table["audio"].is_valid()).to_pylist():
             turn = turns[row["stage"], row["reason"]]
             turns[row["stage"], row["reason"]] += 1

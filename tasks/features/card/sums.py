@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tasks.features.card.measures import MEASURES
-from tasks.records import FEATURES, UTTERANCES, check_schema, shard_paths
+from tasks.records import FEATURES, UTTERANCES, read_table, shard_paths
 
 SOURCE = ("corpus", "speaker", "language", "licence", "consent_id")
 #: How many of the utterances kept can be listened to.
@@ -88,8 +87,7 @@ def add_up(features: Path, utterances: Path) -> Sums:
 
 
 def _columns(path: Path, schema: pa.Schema, names: tuple[str, ...]) -> pa.Table:
-    check_schema(pq.read_schema(path), schema, str(path))
-    return pq.read_table(path, columns=list(names))
+    return read_table(path, list(names), schema)
 
 
 def attribution(sums: Sums) -> Iterator[dict]:

@@ -63,7 +63,7 @@ def listen_step(model: str) -> Keyed:
 
 def voice_step() -> Keyed:
     """`voice_similarity`: the cosine of the two stretches of 1.6 s least alike; null below 2.8 s."""
-    from voiceloom_model.speaker import weights_hash
+    from voiceloom_model.speaker_weights import weights_hash
 
     step = Step("quality-voice", VOICE_VERSION, _voice, VOICE_ROW)
     weights = weights_hash()
