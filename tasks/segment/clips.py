@@ -14,6 +14,8 @@ from tasks.payloads import Payloads
 from tasks.rowstore import Failure, RowStore
 from tasks.segment import cut, words
 from tasks.segment.sources import Source
+from voiceloom_model.speaker_weights import weights_hash
+from voiceloom_model.text.normalise import NORMALISER
 
 #: Seconds of audio read from the row store at once.
 _RUN_S = 600.0
@@ -142,7 +144,7 @@ class _Heard:
         said = ""
         if row["id"] in self._keys or row["segments"]:
             told = (row["text_kind"], row["text"], row["segments"], row["language"], self._keys.get(row["id"]))
-            said = json.dumps(told, sort_keys=True, ensure_ascii=False)
+            said = json.dumps((*told, NORMALISER, weights_hash()), sort_keys=True, ensure_ascii=False)
         return cut.key(row["content_key"], segment, said)
 
     def of(self, source: Source) -> list[dict] | None:

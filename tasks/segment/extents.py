@@ -30,7 +30,7 @@ class Extent(NamedTuple):
 
 
 class Spoken(NamedTuple):
-    """A text and what was heard of it.
+    """A text and what was heard of it; `read`: whether somebody read it out, else a recogniser wrote it down.
 
     `words` are the text's; `said_from`, `said_to` (one a text word) the first and last heard word that say it, −1 for
     none; `extents` the sentences found, in order; `missing` the others.
@@ -38,6 +38,7 @@ class Spoken(NamedTuple):
 
     text: str
     language: str
+    read: bool
     words: list[Token]
     said_from: np.ndarray
     said_to: np.ndarray
@@ -54,7 +55,7 @@ def as_heard(heard: Sequence[Mapping], language: str) -> Spoken:
     said_to = np.array([owner[word.end - 1] for word in words], int)
     whole = sentences(text, language, words)
     extents = [Extent(one, int(said_from[one.first]), int(said_to[one.last - 1]), 0, 0) for one in whole]
-    return Spoken(text, language, words, said_from, said_to, extents, [])
+    return Spoken(text, language, False, words, said_from, said_to, extents, [])
 
 
 def as_read(text: str, heard: Sequence[Mapping], language: str) -> Spoken:
@@ -69,7 +70,7 @@ def as_read(text: str, heard: Sequence[Mapping], language: str) -> Spoken:
     extents = _disjoint(extent for sentence in whole if (extent := found.extent(sentence)))
     said = {extent.sentence for extent in extents}
     missing = [sentence for sentence in whole if sentence not in said]
-    return Spoken(text, language, words, found.said_from, found.said_to, extents, missing)
+    return Spoken(text, language, True, words, found.said_from, found.said_to, extents, missing)
 
 
 def _disjoint(extents: Iterable[Extent]) -> list[Extent]:

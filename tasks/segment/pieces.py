@@ -49,7 +49,7 @@ class Piece(NamedTuple):
 def pieces(spoken: Spoken, places: Places, segment: SegmentParams) -> list[Piece]:
     """One piece a sentence: joined with its neighbour where nothing parts them, cut where it is too long."""
     found: list[Piece] = []
-    for piece in _apart(widened(spoken.extents, places), places):
+    for piece in _apart(widened(spoken.extents, places), places, spoken.read):
         if found and _belongs(found[-1], piece, segment):
             before = found.pop()
             tokens = range(before.tokens.start, piece.tokens.stop)
@@ -70,12 +70,12 @@ def _ends(cut: Cut) -> bool:
     return cut.ends_sentence and cut.pause_s >= _ENDING_PAUSE_S
 
 
-def _apart(extents: Sequence[Extent], places: Places) -> Iterator[Piece]:
+def _apart(extents: Sequence[Extent], places: Places, read: bool) -> Iterator[Piece]:
     """A piece for each sentence."""
     several = {word: one.last > one.first for one in extents for word in (one.first, one.last)}
     for sentence, first, last, _, _ in extents:
         before = places.border(first - 1, several.get(first - 1, False), several[first])
-        if several[first] and places.stray(first):
+        if read and several[first] and places.stray(first):
             before = places.gap(first)
         after = places.border(last, several[last], several.get(last + 1, False))
         tokens, end_s = range(sentence.first, sentence.last), max(before.start_s, after.end_s)
@@ -167,7 +167,7 @@ def inner_cuts(piece: Piece, spoken: Spoken, places: Places) -> list[Cut]:
         if word < 0 or spoken.said_from[token] != word + 1:
             continue
         gap = places.gap(word)
-        if gap.pause_s >= _INNER_PAUSE_S:
+        if gap.pause_s >= _INNER_PAUSE_S and gap.end_s > piece.start_s and gap.start_s < piece.end_s:
             before = spoken.text[spoken.words[token - 1].start : spoken.words[token].start]
             ends = ends_sentence(before)
             mark_s = _SENTENCE_S if ends else _CLAUSE_S if ends_clause(before) else 0.0

@@ -221,6 +221,9 @@ def test_speech_without_a_text_is_cut_where_it_ends_sentences_or_pauses(say, par
     heard = [{**row, "text": row["text"].replace(".", "")} for row in heard]
     rows = cut.cut(recording(wave, "none", heard=heard), params)
     assert kept(rows)[0]["text"] == "Please enter your number The conference is now closed"  # 0.2 s between them
+    heard[0]["probability"] = 0.1  # a lone first word is not taken for a stray one
+    heard[0]["start_s"], heard[0]["end_s"] = 0.1, 0.3
+    assert kept(cut.cut(recording(wave, "none", heard=heard), params))[0]["text"].startswith("Please enter")
     with pytest.raises(Rejected, match="no_words"):
         cut.cut(recording(wave, "none", heard=[]), params)
 
