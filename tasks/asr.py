@@ -117,16 +117,6 @@ class Listener:
         ]
 
 
-def model_fingerprint(model: str) -> str:
-    """What tells a model from another: its name, and for a folder the beginning and size of its weights."""
-    weights = Path(model) / "model.bin"
-    if not weights.is_file():
-        return model
-    with weights.open("rb") as file:
-        start = hashlib.sha256(file.read(1 << 20)).hexdigest()
-    return f"{start}-{weights.stat().st_size}"
-
-
 def model_folder(model: str, models_folder: Path) -> str:
     """Where the model called `model` lies; names that are not ours are returned as they are."""
     if model == "whisper-tiny":

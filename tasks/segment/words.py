@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tasks.asr import Listener, Word, model_fingerprint
+from tasks.asr import Listener, Word, weights_hash
 from tasks.rowstore import row_key
 from tasks.segment import vad
 from tasks.segment.sound import Sound
@@ -38,7 +38,7 @@ _LETTER_S, _BREATH_S, _EMPTY = 0.07, 0.12, 0.5
 
 def key(content_key: str, language: str, model: str) -> str:
     """The row key: the recording's content, its language, the recogniser, the detector."""
-    return row_key("words", VERSION, content_key, language.split("-")[0], model_fingerprint(model), vad.weights_hash())
+    return row_key("words", VERSION, content_key, language.split("-")[0], weights_hash(model), vad.weights_hash())
 
 
 def listen(payload: tuple[dict, str], model: str) -> list[dict]:
