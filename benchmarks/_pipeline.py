@@ -17,6 +17,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 RATE_HZ = 16000
+LONGEST_S = 10.0  # at most 15 s when slowed down by a half
 STAGES = ("ingest", "segment", "features")
 
 
@@ -28,8 +29,11 @@ class Prompt(NamedTuple):
     text: str
 
 
-def real_prompts(folder: Path) -> list[Prompt]:
-    """Every prompt of the demo's corpus that has a text, fetched into `folder`."""
+def real_prompts(folder: Path, longest_s: float = LONGEST_S) -> list[Prompt]:
+    """Every prompt of the demo's corpus that has a text, fetched into `folder`.
+
+    Only those that are one utterance each: longer ones wait for speech recognition, which is another measure.
+    """
     from tasks import audio, fetch
     from tasks.ingest.readers import read_corpus
     from tasks.params import load_params
@@ -42,6 +46,8 @@ def real_prompts(folder: Path) -> list[Prompt]:
     for source in read_corpus(corpus.name, raw / corpus.name, corpus.reader, corpus.language):
         if source.path is not None and source.text and source.path.stat().st_size:
             wave, rate = audio.decode(source.path)
+            if len(wave) > longest_s * rate:
+                continue
             prompts.append(Prompt(source.id.replace("/", "_"), audio.resample(wave, rate, RATE_HZ), source.text))
     return prompts
 

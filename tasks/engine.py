@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 B = TypeVar("B")
 R = TypeVar("R")
 
-#: Work that costs no more than this is done in this process, on one thread.
-LITTLE = 16
+#: Work that costs no more than this is done in this process, on one thread; a cost of 1 is some 20 ms.
+LITTLE = 128
 
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -43,15 +43,17 @@ class Step:
     `function(payload)` gives the rows (dicts of `schema`) of one item, or raises `Rejected`; it is called in
     another process, so it must be importable there (a module's function, or a `partial` of one). Raise
     `version` whenever it would answer differently. A batch ends where the `cost` of its payloads reaches
-    `batch_size`: hours of audio go alone, so that what is in flight stays small.
+    `batch_size`: hours of audio go alone, so that what is in flight stays small. A step that is faster for many
+    at once says `together`: its function takes a list of payloads and gives, for each, its rows or a `Failure`.
     """
 
     name: str
     version: int
-    function: Callable[[Any], list[dict]]
+    function: Callable[[Any], list]
     schema: pa.Schema
     batch_size: int = 16
     cost: Callable[[Any], float] = field(default=lambda payload: 1.0)
+    together: bool = False
 
     def store(self) -> RowStore:
         """This step's row store."""
@@ -83,8 +85,9 @@ def compute(step: Step, items: Mapping[str, Any], store: RowStore) -> Counts:
         size = min(step.batch_size, -(-len(missing) // max(workers, 1)))
         batches = _batches(((key, items[key]) for key in missing), size, step.cost)
         workers = 0 if _is_little(missing, items, step.cost) else min(workers, -(-len(missing) // size))
+        outcomes_of = partial(_together if step.together else _outcomes, step.function)
         with progress(step.name, len(missing)) as advance, threadpool_limits(1):
-            for outcomes in map_batches(partial(_outcomes, step.function), batches, workers):
+            for outcomes in map_batches(outcomes_of, batches, workers):
                 store.put(outcomes)
                 advance(len(outcomes))
     counts = Counts(len(missing), len(items) - len(missing))
@@ -126,6 +129,16 @@ def _outcomes(function: Callable[[Any], list[dict]], batch: Sequence[tuple[str, 
         except Rejected as rejected:
             outcomes.append(Outcome(key, failure=rejected.failure))
     return outcomes
+
+
+def _together(function: Callable[[list], list], batch: Sequence[tuple[str, Any]]) -> list[Outcome]:
+    """The same for a function over many payloads."""
+    from tasks.rowstore import Failure, Outcome
+
+    made = zip(batch, function([payload for _, payload in batch]), strict=True)
+    return [
+        Outcome(key, failure=found) if isinstance(found, Failure) else Outcome(key, found) for (key, _), found in made
+    ]
 
 
 def worker_count() -> int:

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import torch
 
-from voiceloom_model.speaker import EMBEDDING_SIZE, embed, load_speaker_encoder
+from voiceloom_model.speaker import EMBEDDING_SIZE, embed, embed_many, load_speaker_encoder
 from voiceloom_model.speaker_weights import weights_hash
 
 LENGTHS = (160, 9_000, 19_199, 19_200, 31_519, 31_520, 64_000)
@@ -114,3 +114,13 @@ def test_silence_has_a_finite_vector():
 
 def test_the_weights_are_named_by_their_content():
     assert weights_hash() == "ac55c5208b42b9dffc54635a39cbb2be"
+
+
+def test_company_changes_no_bit_of_a_vector():
+    rng = np.random.default_rng(0)
+    sounds = [(0.1 * rng.standard_normal(n).astype(np.float32), 16000) for n in (9000, 48000, 30000, 200000, 16000)]
+    alone = [embed(*sound) for sound in sounds]
+    for order in ([0, 1, 2, 3, 4], [3, 0, 4, 1, 2], [2, 2, 1]):
+        together = embed_many([sounds[index] for index in order])
+        assert all(np.array_equal(found, alone[index]) for found, index in zip(together, order, strict=True))
+    assert embed_many([]) == []

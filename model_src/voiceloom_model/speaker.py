@@ -9,7 +9,7 @@ Letters: T samples at 16 kHz, F frames of 10 ms, P partial windows of 1.6 s, E =
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -27,6 +27,7 @@ N_FFT, HOP, N_MELS = 400, 160, 40
 PARTIAL_FRAMES = 160
 PARTIAL_STEP = round(SAMPLE_RATE_HZ / 1.3 / HOP)  # frames between the starts of windows: 1.3 windows a second
 MIN_COVERAGE = 0.75  # a last window with less speech than this is left out
+GROUP = 16  # windows that go through the network at once
 LOUDNESS_RMS = 10 ** (-30 / 20)  # quieter speech is raised to −30 dBFS
 
 
@@ -49,9 +50,16 @@ class SpeakerEncoder(nn.Module):
 
     def partials(self, wave: Tensor) -> Tensor:
         """The d-vectors (P, E) of the windows of `wave` (1, T)."""
+        return self.of_windows(self.windows(wave))
+
+    def windows(self, wave: Tensor) -> Tensor:
+        """The mel windows (P, 160, 40) of `wave` (1, T)."""
         rms = wave.pow(2).mean(dim=1, keepdim=True).sqrt()
         louder = wave * (LOUDNESS_RMS / rms.clamp_min(1e-8)).clamp_min(1.0)
-        windows = self._windows(self._mel_frames(louder), shape_as_tensor(wave)[1])  # (P, 160, 40)
+        return self._windows(self._mel_frames(louder), shape_as_tensor(wave)[1])
+
+    def of_windows(self, windows: Tensor) -> Tensor:
+        """The d-vectors (P, E) of mel windows (P, 160, 40)."""
         _, (hidden, _) = self.lstm(windows)
         return functional.normalize(functional.relu(self.linear(hidden[-1])), dim=1)
 
@@ -81,9 +89,25 @@ def load_speaker_encoder() -> SpeakerEncoder:
 
 def embed(wave: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """The d-vector (256,) float32, unit length, of a mono waveform (T,) at any sample rate."""
-    at_16k = _at_16k(wave, sample_rate_hz)
+    return embed_many([(wave, sample_rate_hz)])[0]
+
+
+def embed_many(sounds: Sequence[tuple[np.ndarray, int]]) -> list[np.ndarray]:
+    """The d-vectors (256,) of many waveforms with their rates; who is beside whom changes no bit.
+
+    Windows go through the network `GROUP` at a time, the last group filled up with silence: it is twice as fast
+    for many, and the shape of the sums, and so their rounding, is always the same.
+    """
+    encoder = load_speaker_encoder()
     with torch.inference_mode(), _one_thread():
-        return load_speaker_encoder()(at_16k)[0].numpy()
+        windows = [encoder.windows(_at_16k(wave, rate_hz)) for wave, rate_hz in sounds]
+        if not windows:
+            return []
+        together = torch.cat(windows)
+        filled = functional.pad(together, (0, 0, 0, 0, 0, -len(together) % GROUP))
+        partials = torch.cat([encoder.of_windows(group) for group in filled.split(GROUP)])[: len(together)]
+        means = [found.mean(dim=0, keepdim=True) for found in partials.split([len(found) for found in windows])]
+        return [functional.normalize(mean, dim=1)[0].numpy() for mean in means]
 
 
 def embed_windows(wave: np.ndarray, sample_rate_hz: int) -> np.ndarray:

@@ -6,7 +6,7 @@ A corrected transcript changes only the key of `phonemes`; another mel definitio
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -17,10 +17,10 @@ from tasks.engine import Step
 from tasks.features.acoustic import VERSION as ACOUSTIC_VERSION
 from tasks.features.acoustic import acoustic_features
 from tasks.params import AudioParams, FeaturesParams
-from tasks.rowstore import Rejected, row_key
+from tasks.rowstore import Failure, Rejected, row_key
 from voiceloom_model.text import Lexicon, choice_for, front_end_identity, lexicon_key, read
 
-SPEAKER_VERSION = 1
+SPEAKER_VERSION = 2
 PHONEMES_VERSION = 2
 
 _MATRIX = pa.binary()  # the numbers' bytes: as lists, every number would become a Python object on its way
@@ -53,7 +53,7 @@ def speaker_step() -> Keyed:
     """The d-vector of the audio."""
     from voiceloom_model.speaker_weights import weights_hash
 
-    step = Step("features-speaker", SPEAKER_VERSION, _speaker, SPEAKER_ROW)
+    step = Step("features-speaker", SPEAKER_VERSION, _speakers, SPEAKER_ROW, batch_size=32, together=True)
     weights = weights_hash()
     return Keyed(step, ("audio",), ("audio_key",), lambda audio_key: row_key(audio_key, weights))
 
@@ -64,7 +64,7 @@ def phonemes_step(lexicon: Lexicon, front_ends: Mapping[str, str]) -> Keyed:
     Of the user's lexicon only the entries that a text holds are part of its key.
     """
     function = partial(_phonemes, lexicon=lexicon, front_ends=dict(front_ends))
-    step = Step("features-phonemes", PHONEMES_VERSION, function, PHONEMES_ROW, batch_size=64)
+    step = Step("features-phonemes", PHONEMES_VERSION, function, PHONEMES_ROW, batch_size=16, cost=lambda said: 0.25)
 
     @cache
     def identity(language: str) -> str:
@@ -81,11 +81,22 @@ def _acoustic(payload: tuple[dict], audio: AudioParams, params: FeaturesParams) 
     return [acoustic_features(wave, audio, params)]
 
 
-def _speaker(payload: tuple[dict]) -> list[dict]:
-    from voiceloom_model.speaker import embed
+def _speakers(payloads: Sequence[tuple[dict]]) -> list[list[dict] | Failure]:
+    from voiceloom_model.speaker import embed_many
 
-    wave, rate = _decoded(payload[0])
-    return [{"embedding": embed(wave, rate).astype("<f4").tobytes()}]
+    heard = [_decoded_or_failure(payload[0]) for payload in payloads]
+    vectors = iter(embed_many([sound for sound in heard if not isinstance(sound, Failure)]))
+    return [
+        sound if isinstance(sound, Failure) else [{"embedding": next(vectors).astype("<f4").tobytes()}]
+        for sound in heard
+    ]
+
+
+def _decoded_or_failure(audio: dict) -> tuple[np.ndarray, int] | Failure:
+    try:
+        return _decoded(audio)
+    except Rejected as rejected:
+        return rejected.failure
 
 
 def _phonemes(payload: tuple[str, str], lexicon: Lexicon, front_ends: dict[str, str]) -> list[dict]:

@@ -19,6 +19,7 @@ from voiceloom_model.text.normalise import NORMALISER
 
 #: Seconds of audio read from the row store at once.
 _RUN_S = 600.0
+_BYTES_PER_WORD_COST = 2_000  # an eighth of a second of speech
 _BYTES_PER_COST = 500_000  # a longer recording than about half a minute counts as several
 
 
@@ -130,7 +131,7 @@ class _Heard:
             version=words.VERSION,
             function=partial(words.listen, model=segment.asr_model),
             schema=words.SCHEMA,
-            cost=lambda payload: max(1.0, len(payload[0]["bytes"]) / _BYTES_PER_COST),
+            cost=lambda payload: max(1.0, len(payload[0]["bytes"]) / _BYTES_PER_WORD_COST),
         )
         self._store = step.store()
         if needing:

@@ -125,3 +125,14 @@ def test_the_same_rows_on_a_dask_cluster(monkeypatch):
         step = Step("double", 1, double, SCHEMA, batch_size=2)
         assert compute(step, {str(n): n for n in range(5)}, step.store()).computed == 5
     assert step.store().get("4")["4"].rows == [{"value": 8}]
+
+
+def doubled(numbers):
+    return [Failure("odd", "cannot be halved") if number % 2 else [{"value": 2 * number}] for number in numbers]
+
+
+def test_a_step_may_work_on_many_payloads_together():
+    step = Step("together", 1, doubled, SCHEMA, batch_size=4, together=True)
+    assert compute(step, {str(n): n for n in range(6)}, step.store()).computed == 6
+    outcomes = step.store().get(["2", "3"])
+    assert outcomes["2"].rows == [{"value": 4}] and outcomes["3"].failure.reason == "odd"

@@ -48,7 +48,7 @@ def quality_steps(quality: QualityParams) -> list[Keyed]:
 
 def dnsmos_step() -> Keyed:
     """`dnsmos`: P.835 overall quality."""
-    step = Step("quality-dnsmos", DNSMOS_VERSION, _dnsmos, DNSMOS_ROW)
+    step = Step("quality-dnsmos", DNSMOS_VERSION, _dnsmos, DNSMOS_ROW, batch_size=64, cost=lambda sound: 8.0)
     weights = mos.weights_hash()
     return Keyed(step, lambda audio_key, language: row_key(audio_key, weights))
 
@@ -56,7 +56,8 @@ def dnsmos_step() -> Keyed:
 def listen_step(model: str) -> Keyed:
     """`heard_text`, and the `language_probability` of the declared language."""
     asr.model_folder(model, MODELS)  # joined here, for workers would all begin to at once
-    step = Step("quality-listen", LISTEN_VERSION, partial(_listen, model=model), LISTEN_ROW)
+    function = partial(_listen, model=model)
+    step = Step("quality-listen", LISTEN_VERSION, function, LISTEN_ROW, batch_size=256, cost=lambda sound: 32.0)
     weights = asr.weights_hash(model)
     return Keyed(step, lambda audio_key, language: row_key(audio_key, language.split("-")[0], weights))
 
