@@ -23,12 +23,12 @@ def _drawn(row_id: str) -> bytes:
     return hashlib.blake2b(row_id.encode(), digest_size=8).digest()
 
 
-def excerpt(flac: bytes) -> bytes:
-    """The first seconds of a clip; all of what cannot be decoded."""
+def excerpt(flac: bytes) -> bytes | None:
+    """The first seconds of a clip; None when it cannot be decoded."""
     try:
         wave, rate = from_flac(flac)
     except soundfile.LibsndfileError:
-        return flac
+        return None
     return to_flac(wave[: int(EXCERPT_S * rate)], rate)
 
 
@@ -60,10 +60,10 @@ class Quarantine:
             by_reason[row["reason"]].add(row["id"])
         return sorted(name for names in by_reason.values() for name in sorted(names, key=_drawn)[:FEW])
 
-    def attach(self, row_id: str, flac: bytes) -> None:
-        """Keep the sound of what was refused beside the reason."""
+    def attach(self, row_id: str, flac: bytes | None) -> None:
+        """Keep the sound of what was refused, where it has one, beside the reason."""
         for row in self._rows:
-            if row["id"] == row_id:
+            if flac and row["id"] == row_id:
                 row["audio"] = {"bytes": flac, "path": f"{row_id}.flac"}
 
     def close(self, path: Path, kept: int, max_error_rate: float) -> None:

@@ -98,7 +98,7 @@ def run(  # noqa: PLR0913
     return {**statistics.metrics(), **refused.metrics()}
 
 
-def _sound(path: Path, row_id: str) -> bytes:
+def _sound(path: Path, row_id: str) -> bytes | None:
     """The beginning of a refused utterance."""
     table = read_table(path, ["id", "audio"])
     return excerpt(table.filter(pc.field("id") == row_id)["audio"][0].as_py()["bytes"])

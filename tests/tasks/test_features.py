@@ -194,7 +194,7 @@ def test_another_mel_definition_recomputes_only_what_is_heard(speech, tmp_path):
 def test_what_cannot_teach_is_quarantined_by_name(speech, tmp_path):
     noise = 0.1 * np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32)
     broken = utterance("broken", speech["a"], TEXTS["a"])
-    broken["audio"]["bytes"] = b"fLaC, or so it says"
+    broken |= {"audio_key": "another", "audio": {"bytes": b"fLaC, or so it says", "path": "broken.flac"}}
     bad = [
         utterance("mute", speech["a"], "— …"),
         utterance("picture", speech["b"], "☃☃☃"),
