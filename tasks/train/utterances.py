@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,36 +45,48 @@ def _aligned(utterances: Sequence[Utterance]) -> list[Utterance]:
 def read_utterances(features: Path, audio: AudioParams, statistics: dict) -> Iterator[tuple[str, Utterance]]:
     """Yield (split, utterance) of every feature row, in the order of ids, not aligned yet."""
     means = {name: np.asarray(speaker["embedding"], np.float32) for name, speaker in statistics["speakers"].items()}
-    rows = [row for table in read_shards(features, FEATURES, COLUMNS) for row in _rows(table, audio)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        tables = _ahead(read_shards(features, FEATURES, COLUMNS))
+        rows = [row for table in tables for row in _rows(table, audio, pool)]
     for split, speaker, utterance in sorted(rows, key=lambda row: row[2].id):
         yield split, replace(utterance, speaker_mean=means[speaker])
 
 
-def _rows(table: pa.Table, audio: AudioParams) -> Iterator[tuple[str, str, Utterance]]:
-    """Yield (split, speaker, utterance) of one shard; arrays are views of its columns, audio is decoded in threads."""
+def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same tables, each read while the audio of the one before is decoded."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, tables, None)
+        while (table := coming.result()) is not None:
+            coming = reader.submit(next, tables, None)
+            yield table
+
+
+def _rows(table: pa.Table, audio: AudioParams, pool: Executor) -> Iterator[tuple[str, str, Utterance]]:
+    """Yield (split, speaker, utterance) of one shard; arrays are views of its columns, audio is decoded by `pool`."""
     names = ("split", "speaker", "id", "language", "n_frames")
     plain = zip(*(table[name].to_pylist() for name in names), strict=True)
     arrays = zip(
         *(_arrays(table[name]) for name in ("phoneme_ids", "stress_ids", "mel", "speaker_embedding")), strict=True
     )
     flacs = table["audio"].combine_chunks().field("bytes")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waves = pool.map(_decoded, flacs.to_pylist(), (n * audio.hop_length for n in table["n_frames"].to_pylist()))
-        for (split, speaker, name, language, frames), (ids, stress, mel, vector), wave in zip(
-            plain, arrays, waves, strict=True
-        ):
-            utterance = Utterance(
-                id=name,
-                tokens=ids.astype(np.int64),
-                stress=stress.astype(np.int64),
-                durations=np.empty(0, np.int64),
-                language=language_id(language),
-                mel=mel.reshape(audio.n_mels, frames).T,
-                wave=wave,
-                speaker=vector,
-                speaker_mean=vector,
-            )
-            yield split, speaker, utterance
+    waves = pool.map(
+        _decoded, flacs.to_pylist(), (frames * audio.hop_length for frames in table["n_frames"].to_pylist())
+    )
+    for (split, speaker, name, language, frames), (ids, stress, mel, vector), wave in zip(
+        plain, arrays, waves, strict=True
+    ):
+        utterance = Utterance(
+            id=name,
+            tokens=ids.astype(np.int64),
+            stress=stress.astype(np.int64),
+            durations=np.empty(0, np.int64),
+            language=language_id(language),
+            mel=mel.reshape(audio.n_mels, frames).T,
+            wave=wave,
+            speaker=vector,
+            speaker_mean=vector,
+        )
+        yield split, speaker, utterance
 
 
 def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:
