@@ -131,7 +131,13 @@ def _yaml():
     yaml.preserve_quotes = True
     yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(type(None), _null)
     return yaml
+
+
+def _null(representer, _nothing):
+    """`null` where nothing is set, for an empty place looks like a mistake."""
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def _load(path: Path) -> Any:

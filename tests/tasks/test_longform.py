@@ -420,13 +420,12 @@ def test_hours_are_read_in_blocks_as_if_they_were_whole(say, params, monkeypatch
 
 
 def test_the_key_of_words_knows_a_model_folder_by_its_weights(tmp_path):
-    folder = tmp_path / "model"
-    folder.mkdir()
     keys = set()
-    for content in (b"one", b"two"):
-        (folder / "model.bin").write_bytes(content)
-        keys.add(words.key("content", "en-US", str(folder)))
-    assert len(keys | {words.key("content", "en-GB", str(folder))}) == 2
+    for name, content in (("a", b"one"), ("b", b"two"), ("c", b"one")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.bin").write_bytes(content)
+        keys |= {words.key("content", tag, str(tmp_path / name)) for tag in ("en-US", "en-GB")}
+    assert len(keys) == 2
     assert vad.weights_hash()
 
 
