@@ -31,7 +31,7 @@ def test_data_stages_give_the_hashes_of_the_committed_lock(tmp_path, monkeypatch
     if shutil.which("apt-get") is None:
         pytest.skip("the demo's corpus is a Debian package and there is no apt-get here")
     lock = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    for name in ("params.yaml", "dvc.yaml", "data/consent.yaml"):
+    for name in ("params.yaml", "dvc.yaml", "data/consent.yaml", "data/lexicon.tsv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".dvc").mkdir()
