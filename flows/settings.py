@@ -111,8 +111,15 @@ def _merge(target: Any, overlay: Mapping, prefix: str = "") -> list[str]:
             changes += _merge(target[key], value, f"{prefix}{key}.")
         elif target.get(key) != value:
             target[key] = value
-            changes.append(f"{prefix}{key}: {value}")
+            changes.append(f"{prefix}{key}: {_told(value)}")
     return changes
+
+
+def _told(value: Any) -> str:
+    """A value as a change is told of: what has a name, such as a corpus, by its name."""
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) and "name" in item for item in value):
+        return ", ".join(str(item["name"]) for item in value)
+    return str(value)
 
 
 def _save_params(root: Path, params: Any, source: str) -> None:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Factor = Annotated[float, Field(ge=0.5, le=2)]
 #: Corpora that list their recordings, and those whose recordings have something beside them that says more.
 Manifest = Literal[
     "lhotse", "kaldi", "commonvoice", "vctk", "festvox", "asterisk", "huggingface", "audiofolder", "ljspeech"
@@ -48,15 +49,40 @@ class FolderSource(Section):
     sha256: Sha256 | None = None
 
 
+class TeacherSource(Section):
+    """Synthetic speech: a packaged voice reads `sentences` texts from Debian packages, whose content has `sha256`."""
+
+    kind: Literal["teacher"]
+    voice: Literal["hibari"]
+    packages: list[str] = Field(min_length=1)
+    sentences: int = Field(ge=1)
+    sha256: Sha256 | None = None
+
+
+_SOURCES = {"debian": DebianSource, "url": UrlSource, "folder": FolderSource, "teacher": TeacherSource}
+
+
 class Corpus(Section):
-    """One corpus: where it comes from, how to read it, and under which terms it may be used."""
+    """One corpus: where it comes from, how to read it, and under which terms it may be used.
+
+    `variants` are virtual speakers: for each factor, a copy of the recordings (of `variant_share` of them) played so
+    many times as fast, which moves pitch, formants and tempo together, under the name `SPEAKER~FACTOR`.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    source: DebianSource | UrlSource | FolderSource = Field(discriminator="kind")
+    source: DebianSource | UrlSource | FolderSource | TeacherSource = Field(discriminator="kind")
     reader: Literal["auto", Manifest, Labels, "sidecar", "folder"] = "auto"
     speaker: str = Field(min_length=1)
     language: str = Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")
     licence: str = Field(min_length=1)
+    variants: list[Factor] = []
+    variant_share: Share = 1.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Corpus:
+        if 1.0 in self.variants or len(set(self.variants)) < len(self.variants):
+            raise ValueError(f"variants must differ from 1 and from each other, found {self.variants}")
+        return self
 
 
 class AudioParams(Section):
@@ -164,11 +190,21 @@ class FeaturesParams(Section):
 
 
 class TrainParams(Section):
-    """How the voice is trained. Everything is counted in steps, so that a run can be repeated exactly."""
+    """How the voice is trained. Everything is counted in steps, so that a run can be repeated exactly.
+
+    `parts` chooses the network's parts (`voiceloom_model.config.PARTS`); `start` names the weights to begin with: a
+    checkpoint's folder, a Hugging Face VITS folder, or a Piper voice.
+    """
 
     size: Literal["tiny", "small", "base"]
+    parts: dict[str, str] = Field(default_factory=dict)
+    start: str | None = None
+    start_with: Literal["all", "matching", "decoder"] = "all"
+    adaptation: Literal["full", "lora", "speaker"] = "full"
+    lora_rank: int = Field(default=16, ge=1)
     seed: int
     threads: int = Field(ge=1)
+    processes: int = Field(default=1, ge=1)
     precision: Literal["32-true", "bf16-mixed"]
     warmup_steps: int = Field(ge=1)
     adversarial_steps: int = Field(ge=0)
@@ -179,6 +215,18 @@ class TrainParams(Section):
     ema_decay: Share
     checkpoint_every: int = Field(ge=1)
     validate_every: int = Field(ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    speaker_balance: Share = 0.0
+    language_balance: Share = 0.0
+    listen_every: int = Field(default=0, ge=0)
+    listen_sentences: int = Field(default=8, ge=1)
+    keep: Literal["last", "best"] = "last"
+    patience: int | None = Field(default=None, ge=1)
+    max_minutes: float | None = Field(default=None, gt=0)
+    speaker_consistency: float = Field(default=0.0, ge=0)
+    kl_steps: int = Field(default=1500, ge=0)
+    diagonal_steps: int = Field(default=600, ge=0)
+    loss_weights: dict[str, float] = Field(default_factory=dict)
 
 
 class QuantizeParams(Section):
@@ -189,10 +237,14 @@ class QuantizeParams(Section):
 
 
 class ExportParams(Section):
-    """What the bundle holds, and how far it may stray from PyTorch. `noise_scale`: how lively (0 is flattest)."""
+    """What the bundle holds, and how far it may stray from PyTorch. `noise_scale`: how lively (0 is flattest).
+
+    `duration_noise_scale` is the same for the rhythm of stochastic durations.
+    """
 
     precisions: list[Literal["fp32", "int8"]] = Field(min_length=1)
     noise_scale: float = Field(default=0.667, ge=0, le=2)
+    duration_noise_scale: float = Field(default=0.8, ge=0, le=2)
     parity_lengths: int = Field(ge=1)
     parity_tolerance: float = Field(gt=0)
 
@@ -273,7 +325,7 @@ def parse_params(content: dict, source: str) -> Params:
         errors = error.errors()
         # A misspelt key is also a missing one; its own name helps more.
         first = next((found for found in errors if found["type"] == "extra_forbidden"), errors[0])
-        where = ".".join(str(part) for part in first["loc"] if part not in ("debian", "url", "folder")) or "params"
+        where = ".".join(str(part) for part in first["loc"] if part not in _SOURCES) or "params"
         raise ValueError(f"{source}: {where}: {_sentence(first)}") from None
 
 
@@ -297,8 +349,8 @@ def _known_keys(location: tuple) -> list[str]:
             model = Corpus
         elif part == "source":
             continue
-        elif part in ("debian", "url", "folder"):
-            model = {"debian": DebianSource, "url": UrlSource, "folder": FolderSource}[part]
+        elif part in _SOURCES:
+            model = _SOURCES[part]
         elif part == "register":
             model = RegisterParams
         elif isinstance(part, str) and part in model.model_fields:

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tasks.fetch.content import content_sha256
 from tasks.params import DebianSource
 
 #: Packaging notes that change with every rebuild and say nothing about the recordings.
@@ -16,7 +17,7 @@ _NOTES = re.compile(r"^(changelog.*|NEWS\.Debian.*|README\.Debian.*)$")
 
 
 def fetch(name: str, source: DebianSource, target: Path) -> None:
-    """Unpack the packages' sounds, texts and copyright files into `target`, which is empty."""
+    """Unpack the packages' sounds, texts and copyright files into `target`, which is empty; check what they hold."""
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
             raise FileNotFoundError(
@@ -34,6 +35,17 @@ def fetch(name: str, source: DebianSource, target: Path) -> None:
     for path in sorted(target.rglob("*")):
         if _NOTES.match(path.name) or path.is_symlink():
             path.unlink()
+    _check(name, target, source.sha256)
+
+
+def _check(name: str, folder: Path, expected: str | None) -> None:
+    """Compare what packages hold with the hash declared for it; without one, anything goes."""
+    found = content_sha256(folder) if expected else None
+    if found != expected:
+        raise ValueError(
+            f"corpus {name}: its packages do not hold what was declared (sha256 {found}, not {expected}); "
+            "this system may carry another version: look at it, then put the new hash into params.yaml"
+        )
 
 
 def _download(name: str, packages: list[str], folder: Path) -> None:

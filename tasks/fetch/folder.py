@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tasks.fetch.content import content_files
+from tasks.fetch.content import content_files, content_sha256
 from tasks.params import FolderSource
 
 
@@ -20,3 +20,8 @@ def fetch(name: str, source: FolderSource, target: Path) -> None:
         copy = target / path.relative_to(folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
+    if source.sha256 and (found := content_sha256(target)) != source.sha256:
+        raise ValueError(
+            f"corpus {name}: folder {source.path} changed since it was declared "
+            f"(sha256 {found}, not {source.sha256}); run again with `voiceloom run --corpus {source.path}`"
+        )

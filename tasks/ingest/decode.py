@@ -54,6 +54,7 @@ def keys(place: Place, ingest: IngestParams, target: AudioParams) -> Keys:
     except OSError as error:
         raise _unreadable(error) from error
     asked = (ingest.loudness_lufs, ingest.silence_dbfs, target.sample_rate_hz)
+    asked += (place.speed,) if place.speed != 1 else ()  # what is played as it is keeps the key it had
     key = row_key("ingest", VERSION, content, codec, *asked)
     return Keys(key, row_key(key, ingest.max_duration_s))
 
@@ -70,7 +71,7 @@ def decode(place: Place, ingest: IngestParams, rate_hz: int) -> list[dict]:
     """One row of `SCHEMA` for a recording; `Rejected` when it is no usable audio."""
     try:
         with place.file() as path:
-            return [_row(Place(path), ingest, rate_hz)]
+            return [_row(Place(path, speed=place.speed), ingest, rate_hz)]
     except OSError as error:
         raise _unreadable(error) from error
 
@@ -82,7 +83,8 @@ def _unreadable(error: OSError) -> Rejected:
 def _row(place: Place, ingest: IngestParams, rate_hz: int, channel: int | None = None) -> dict:
     """The row of one recording, of one of its channels where they cancel each other in the mix."""
     try:
-        with audio.opened(place.path, ingest.max_duration_s, channel) as (source_rate, blocks):
+        with audio.opened(place.path, ingest.max_duration_s, channel) as (file_rate, blocks):
+            source_rate = round(file_rate * place.speed)
             wave, rest = _beginning(blocks, source_rate)
             if rest is None:
                 return _short_row(wave, source_rate, ingest, rate_hz)

@@ -5,31 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from tasks.ingest.labels import agreed_labels, no_consent
 from tasks.ingest.names import is_text, printable, safe_name
 from tasks.ingest.place import Place
 from tasks.ingest.readers import Source, read_corpus
+from tasks.ingest.variants import Entry, with_variants
 from tasks.params import Corpus
 from tasks.quarantine import Quarantine
 from tasks.rowstore import Failure
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]+)*")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A recording that may be taken in: where it lies, and the part of its row known without decoding."""
-
-    place: Place
-    row: dict
-
-    @property
-    def id(self) -> str:
-        """The row's id, corpus/name."""
-        return self.row["id"]
 
 
 def corpus_entries(
@@ -48,8 +36,10 @@ def corpus_entries(
             assert failure is not None
             quarantine.add(refused_id, shown, replace(failure, message=printable(failure.message)))
         if row is not None and source.path is not None:
-            taken.add(row_id)
-            yield Entry(Place(source.path, source.member), {**row, "source_path": shown})
+            entry = Entry(Place(source.path, source.member), {**row, "source_path": shown})
+            spoken = [made for made in with_variants(entry, corpus) if made.id not in taken]
+            taken |= {made.id for made in spoken}
+            yield from spoken
 
 
 def _failure(source: Source, root: Path, is_duplicate: bool) -> Failure | None:

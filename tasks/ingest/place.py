@@ -23,10 +23,11 @@ _FEW_ROWS = 8
 
 
 class Place(NamedTuple):
-    """A recording's file, and its row where the file is a Parquet table."""
+    """A recording's file, its row where the file is a Parquet table, and how many times as fast it is played."""
 
     path: Path
     member: int | None = None
+    speed: float = 1.0
 
     def size(self) -> int:
         """About how many bytes the recording has."""

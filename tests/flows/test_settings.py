@@ -37,8 +37,8 @@ def told(folder, **changes):
     return FolderCorpus(folder, **(words | changes))
 
 
-def test_there_are_the_three_presets():
-    assert PRESETS == ["demo", "small", "tiny"]
+def test_there_are_the_four_presets():
+    assert PRESETS == ["base", "demo", "small", "tiny"]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -47,7 +47,7 @@ def test_a_preset_is_what_the_params_say_afterwards(root, name):
     load_params(root / "params.yaml")
     params = yaml.safe_load((root / "params.yaml").read_text())
     for section, values in yaml.safe_load((root / "presets" / f"{name}.yaml").read_text()).items():
-        assert params[section] == params[section] | values
+        assert params[section] == (values if isinstance(values, list) else params[section] | values)
     assert apply_preset(root, name) == []
 
 
@@ -61,6 +61,13 @@ def test_demo_undoes_every_other_preset_byte_for_byte(root, name):
     apply_preset(root, name)
     apply_preset(root, "demo")
     assert (root / "params.yaml").read_text() == before
+
+
+def test_a_preset_may_bring_corpora_which_are_told_by_name(root):
+    changes = apply_preset(root, "base")
+    (told,) = (change for change in changes if change.startswith("corpora: "))
+    assert told == "corpora: asterisk-en, asterisk-es, asterisk-fr, asterisk-ru, festvox-ru, hibari-en"
+    assert told == "corpora: " + ", ".join(corpus.name for corpus in load_params(root / "params.yaml").corpora)
 
 
 def test_a_preset_keeps_comments_and_the_rest(root):
@@ -80,7 +87,7 @@ def test_a_broken_preset_changes_nothing(root):
 
 
 def test_an_unknown_preset_lists_the_known(root):
-    with pytest.raises(ValueError, match="the presets are: demo, small, tiny"):
+    with pytest.raises(ValueError, match="the presets are: base, demo, small, tiny"):
         apply_preset(root, "huge")
 
 
@@ -95,22 +102,22 @@ def test_a_folder_becomes_the_only_corpus(root, recordings):
 
 
 def test_consent_is_written_down_where_ingest_reads_it(root, recordings):
+    before = load_consents(root / "data" / "consent.yaml")
     use_folder(root, told(recordings))
     consents = load_consents(root / "data" / "consent.yaml")
-    assert consents["Eva Novak", "CC-BY-4.0"] == "my-recordings-eva-novak"
-    assert len(consents) == 2
+    assert consents == before | {("Eva Novak", "CC-BY-4.0"): "my-recordings-eva-novak"}
     assert "by letter, 2026-03-01" in (root / "data" / "consent.yaml").read_text()
 
 
 def test_a_second_run_needs_only_the_folder_and_notices_changes(root, recordings):
     use_folder(root, told(recordings))
-    first = load_params(root / "params.yaml").corpora[0]
+    first, agreed = load_params(root / "params.yaml").corpora[0], load_consents(root / "data" / "consent.yaml")
     (recordings / "metadata.csv").write_text("one|Good bye.\n")
     use_folder(root, FolderCorpus(recordings))
     second = load_params(root / "params.yaml").corpora[0]
     assert second.speaker == first.speaker
     assert second.source.sha256 != first.source.sha256
-    assert len(load_consents(root / "data" / "consent.yaml")) == 2
+    assert load_consents(root / "data" / "consent.yaml") == agreed
 
 
 @pytest.mark.parametrize(
