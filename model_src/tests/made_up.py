@@ -2,10 +2,26 @@
 
 import numpy as np
 
+from voiceloom_model.config import VitsSizes
 from voiceloom_model.features import MelConfig, log_mel
 from voiceloom_model.training.data import Utterance
 
 MEL = MelConfig()
+#: VITS small enough for a test; its rates multiply to the hop length.
+SMALL_VITS = VitsSizes(
+    text_layers=1,
+    text_ffn=32,
+    posterior_layers=2,
+    flow_layers=1,
+    duration_flows=2,
+    duration_channels=16,
+    upsample_rates=(8, 8, 4),
+    upsample_kernels=(16, 16, 8),
+    upsample_channels=32,
+    resblock=2,
+    resblock_kernels=(3,),
+    resblock_dilations=((1, 2),),
+)
 
 
 def make_utterance(index: int, n_tokens: int = 9, n_frames: int = 70) -> Utterance:

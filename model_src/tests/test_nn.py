@@ -1,9 +1,15 @@
+import dataclasses
+import json
+import math
+
 import numpy as np
 import pytest
 import torch
+from made_up import SMALL_VITS
 
-from voiceloom_model.config import model_config
+from voiceloom_model.config import VITS_PARTS, ModelConfig, model_config
 from voiceloom_model.features import MelConfig, log_mel, magnitude_frames
+from voiceloom_model.nn.aligner import best_path, log_likelihood
 from voiceloom_model.nn.decoder import InverseStft
 from voiceloom_model.nn.discriminators import Discriminators
 from voiceloom_model.nn.frames import Flow, expand
@@ -11,6 +17,7 @@ from voiceloom_model.nn.spectral import LogMel
 from voiceloom_model.nn.synthesizer import Synthesizer
 from voiceloom_model.nn.text import whole_durations
 from voiceloom_model.training.data import collate
+from voiceloom_model.training.draws import draw
 
 MEL = MelConfig()
 
@@ -59,19 +66,55 @@ def test_expand_repeats_tokens_and_says_where_each_frame_lies():
     torch.testing.assert_close(positions[0, 1:4, 1], torch.tensor([2 / 3, 1 / 3, 0]))
 
 
-def test_padding_changes_nothing_that_is_real(synthesizer, utterances):
-    shaken(synthesizer).eval()
+@pytest.mark.parametrize(
+    "given", [{}, {"alignment": "mel"}, {**VITS_PARTS, "vits": SMALL_VITS}], ids=["", "mel", "vits"]
+)
+def test_padding_changes_nothing_that_is_real(config, utterances, given):
+    torch.manual_seed(0)
+    synthesizer = shaken(Synthesizer(dataclasses.replace(config, **given))).eval()
     short, long = utterances[0], utterances[-1]
     alone, together = (collate(us, 256, [False] * len(us)) for us in ([short], [short, long]))
+    noises = [draw(batch, [5, 6][: len(batch.tokens)], config.latent, 32) for batch in (alone, together)]
     with torch.no_grad():
         one, two = (
-            synthesizer(batch, torch.zeros(*batch.mel.shape[:2], synthesizer.config.latent))
-            for batch in (alone, together)
+            synthesizer(batch, noise.posterior_noise, noise.duration_noise)
+            for batch, noise in zip((alone, together), noises, strict=True)
         )
     f, n = short.n_frames, len(short.tokens)
-    torch.testing.assert_close(one.log_durations[0, :n], two.log_durations[0, :n], atol=1e-4, rtol=0)
+    assert torch.equal(one.durations[0, :n], two.durations[0, :n]) and int(one.durations[0].sum()) == f
+    torch.testing.assert_close(one.duration[0], two.duration[0], atol=1e-3, rtol=1e-4)
     for name in ("prior_mean", "prior_mel", "posterior_mean", "prior_latent"):
-        torch.testing.assert_close(getattr(one, name)[0, :f], getattr(two, name)[0, :f], atol=1e-4, rtol=0)
+        if getattr(one, name) is not None:
+            torch.testing.assert_close(getattr(one, name)[0, :f], getattr(two, name)[0, :f], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("alignment", ["mel", "latent"])
+def test_network_that_aligns_by_itself_ignores_what_it_is_given(config, utterances, alignment):
+    torch.manual_seed(0)
+    synthesizer = shaken(Synthesizer(dataclasses.replace(config, alignment=alignment)))
+    batch = collate(utterances[:2], 256, [False, False])
+    noise = draw(batch, [1, 2], config.latent, 32)
+    durations = [
+        synthesizer(given, noise.posterior_noise, noise.duration_noise).durations
+        for given in (batch, batch._replace(durations=torch.zeros_like(batch.durations)))
+    ]
+    assert torch.equal(*durations) and durations[0].sum(dim=1).tolist() == batch.n_frames.tolist()
+
+
+def test_diagonal_prior_evens_out_speech():
+    scores = torch.zeros(1, 4, 20)
+    scores[0, 0] = 0.1  # the first token would swallow all it may
+    masks = torch.ones(1, 4, 1), torch.ones(1, 20, 1)
+    assert best_path(scores, *masks, diagonal=0.0).tolist() == [[17, 1, 1, 1]]
+    assert best_path(scores, *masks, diagonal=100.0).tolist() == [[5, 5, 5, 5]]
+
+
+def test_likelihood_is_that_of_the_normal_distribution():
+    torch.manual_seed(0)
+    mean, log_std, target = torch.randn(1, 3, 5), 0.3 * torch.randn(1, 3, 5), torch.randn(1, 7, 5)
+    expected = torch.distributions.Normal(mean.unsqueeze(2), log_std.exp().unsqueeze(2)).log_prob(target.unsqueeze(1))
+    constant = -0.5 * 5 * math.log(2 * math.pi)
+    torch.testing.assert_close(log_likelihood(mean, log_std, target) + constant, expected.sum(dim=-1))
 
 
 def test_encode_and_decode_speak_as_long_as_the_durations_say(synthesizer):
@@ -117,3 +160,13 @@ def test_impossible_sizes_are_refused(given, words):
 def test_unknown_size_names_the_choices():
     with pytest.raises(ValueError, match="tiny, small, base"):
         model_config("huge", n_symbols=3, n_languages=1)
+
+
+def test_unknown_part_names_the_choices():
+    with pytest.raises(ValueError, match="no decoder 'wavernn'; there are: istft, hifigan"):
+        model_config("tiny", n_symbols=3, n_languages=1, decoder="wavernn")
+
+
+def test_config_survives_json():
+    config = model_config("tiny", n_symbols=3, n_languages=1, **VITS_PARTS, vits=SMALL_VITS)
+    assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config

@@ -2,5 +2,6 @@
 
 from voiceloom_model.alignment.flat_start import align
 from voiceloom_model.alignment.search import search
+from voiceloom_model.alignment.tensors import search_tensors
 
-__all__ = ["align", "search"]
+__all__ = ["align", "search", "search_tensors"]

@@ -41,7 +41,7 @@ class Gaussians:
         mean, precision = self.mean[classes], 1 / self.variance[classes]
         quadratic = np.square(features) @ precision.T - 2 * features @ (mean * precision).T
         constant = (np.square(mean) * precision - np.log(precision)).sum(axis=1)
-        return np.ascontiguousarray(-0.5 * (quadratic + constant).T, dtype=np.float32)
+        return (-0.5 * (quadratic + constant)).astype(np.float32, copy=False).T
 
 
 def align(tokens: Sequence[np.ndarray], stress: Sequence[np.ndarray], mels: Sequence[np.ndarray]) -> list[np.ndarray]:

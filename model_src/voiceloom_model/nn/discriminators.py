@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
+
+from voiceloom_model.nn.spectral import magnitudes
 
 PERIODS = (2, 3, 5, 7, 11)
 RESOLUTIONS = ((256, 64), (512, 128), (1024, 256))
@@ -61,7 +62,7 @@ class Discriminators(nn.Module):
         """Judge waveforms."""
         judged = [scorer(fold(wave, period)) for scorer, period in zip(self.periods, PERIODS, strict=True)]
         for scorer, (n_fft, hop_length) in zip(self.resolutions, RESOLUTIONS, strict=True):
-            judged.append(scorer(magnitude(wave, n_fft, hop_length)))
+            judged.append(scorer(magnitudes(wave, n_fft, hop_length).transpose(1, 2).unsqueeze(1)))
         scores, features = zip(*judged, strict=True)
         return list(scores), list(features)
 
@@ -70,11 +71,3 @@ def fold(wave: Tensor, period: int) -> Tensor:
     """(B, T) → (B, 1, ceil(T / P), P)."""
     missing = -wave.shape[-1] % period
     return F.pad(wave, (0, missing), mode="reflect").unflatten(-1, (-1, period)).unsqueeze(1)
-
-
-def magnitude(wave: Tensor, n_fft: int, hop_length: int) -> Tensor:
-    """(B, T) → STFT magnitudes (B, 1, F, K), float32 whatever the autocast."""
-    with torch.autocast(wave.device.type, enabled=False):
-        window = torch.hann_window(n_fft, device=wave.device)
-        spectrum = torch.stft(wave.float(), n_fft, hop_length, window=window, return_complex=True)
-        return torch.view_as_real(spectrum).square().sum(-1).clamp(min=1e-9).sqrt().transpose(1, 2).unsqueeze(1)

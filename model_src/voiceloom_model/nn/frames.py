@@ -5,6 +5,8 @@ Letters: B batch, N tokens, F frames, H hidden, L latent, M mel bands, S speaker
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -56,6 +58,8 @@ class FramePrior(nn.Module):
 
 class PosteriorEncoder(nn.Module):
     """Mel (B, F, M), mask, speaker → posterior mean and log std, both (B, F, L)."""
+
+    reads: ClassVar[str] = "mel"
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The voice: text encoder, durations, frame prior, flow, posterior and decoder, put together.
+"""The voice: text encoder, durations, prior, flow, posterior and decoder, put together as the config says.
 
 Letters: B batch, N tokens, F frames, H hidden, L latent, M mel bands, S speaker channels, T = F × hop samples.
 """
@@ -13,16 +13,34 @@ import torch
 from torch import Tensor, nn
 
 from voiceloom_model.config import ModelConfig
+from voiceloom_model.nn.aligner import Aligner, best_path, log_likelihood
 from voiceloom_model.nn.decoder import Decoder
 from voiceloom_model.nn.frames import Flow, FramePrior, PosteriorEncoder, expand
+from voiceloom_model.nn.spectral import LinearSpectrum
 from voiceloom_model.nn.text import DurationPredictor, TextEncoder
+from voiceloom_model.nn.vits.durations import ConvolutionalDurations, StochasticDurations
+from voiceloom_model.nn.vits.frames import TokenPrior, WavenetFlow, WavenetPosterior
+from voiceloom_model.nn.vits.hifigan import HifiGan
+from voiceloom_model.nn.vits.text import RelativeTextEncoder
+
+TEXT_ENCODERS = {"rotary": TextEncoder, "relative": RelativeTextEncoder}
+DURATIONS = {
+    "deterministic": DurationPredictor,
+    "stochastic": StochasticDurations,
+    "convolutional": ConvolutionalDurations,
+}
+PRIORS = {"frames": FramePrior, "tokens": TokenPrior}
+POSTERIORS = {"convnext": PosteriorEncoder, "wavenet": WavenetPosterior}
+FLOWS = {"convnext": Flow, "wavenet": WavenetFlow}
+DECODERS = {"istft": Decoder, "hifigan": HifiGan}
 
 
 class Batch(NamedTuple):
     """Utterances of one training step, zero-padded.
 
-    tokens, stress, durations (B, N) int64; n_tokens, n_frames, language (B,) int64; mel (B, F, M);
-    wave (B, F × hop); speaker (B, S). Durations are whole frames per token and sum to n_frames.
+    tokens, stress, durations (B, N) int64; n_tokens, n_frames, language, speaker_id (B,) int64; mel (B, F, M);
+    wave (B, F × hop); speaker (B, S). Durations are whole frames per token and sum to n_frames; a network that
+    aligns by itself ignores them. Speaker 0 is nobody whom the table knows.
     """
 
     tokens: Tensor
@@ -34,18 +52,26 @@ class Batch(NamedTuple):
     n_frames: Tensor
     wave: Tensor
     speaker: Tensor
+    speaker_id: Tensor
 
 
 class Outputs(NamedTuple):
-    """What one training pass computes: inputs of the losses. Masks are (B, N, 1) and (B, F, 1), mels normalised."""
+    """What one training pass computes: inputs of the losses. Masks are (B, N, 1) and (B, F, 1), mels normalised.
+
+    `durations` (B, N) are those the pass went by, `duration` (B,) and `align` (B,) losses summed over tokens and
+    frames; `prior_mel` and `align` are None where the network has no such part.
+    """
 
     token_mask: Tensor
     frame_mask: Tensor
     mel: Tensor
-    log_durations: Tensor
+    speaker: Tensor
+    durations: Tensor
+    duration: Tensor
+    align: Tensor | None
     prior_mean: Tensor
     prior_log_std: Tensor
-    prior_mel: Tensor
+    prior_mel: Tensor | None
     posterior_mean: Tensor
     posterior_log_std: Tensor
     latent: Tensor
@@ -68,12 +94,15 @@ class Synthesizer(nn.Module):
         self.config = config
         self.register_buffer("mel_mean", torch.zeros(config.n_mels))
         self.register_buffer("mel_std", torch.ones(config.n_mels))
-        self.text = TextEncoder(config)
-        self.durations = DurationPredictor(config)
-        self.prior = FramePrior(config)
-        self.posterior = PosteriorEncoder(config)
-        self.flow = Flow(config)
-        self.decoder = Decoder(config)
+        self.text = TEXT_ENCODERS[config.text_encoder](config)
+        self.durations = DURATIONS[config.duration](config)
+        self.prior = PRIORS[config.prior](config)
+        self.posterior = POSTERIORS[config.posterior](config)
+        self.flow = FLOWS[config.flow](config)
+        self.decoder = DECODERS[config.decoder](config)
+        self.spectrum = LinearSpectrum(config.n_fft, config.hop_length) if self.posterior.reads == "linear" else None
+        self.aligner = Aligner(config) if _aligns_by_a_head(config) else None
+        self.speakers = _speaker_table(config) if config.n_speakers else None
 
     @classmethod
     def from_folder(cls, folder: Path) -> Synthesizer:
@@ -81,15 +110,20 @@ class Synthesizer(nn.Module):
         from safetensors.torch import load_file
 
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        model = cls(ModelConfig(**config["model"]))
+        model = cls(ModelConfig.from_dict(config["model"]))
         model.load_state_dict(load_file(folder / "model.safetensors"))
         return model.eval()
 
-    def encode(self, tokens: Tensor, stress: Tensor, language: Tensor, speaker: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens and stress (B, N), language (B,), speaker (B, S), unpadded → hidden (B, N, H), log frames (B, N)."""
+    def encode(
+        self, tokens: Tensor, stress: Tensor, language: Tensor, speaker: Tensor, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens and stress (B, N), language (B,), speaker (B, S), unpadded → hidden (B, N, H), log frames (B, N).
+
+        Stochastic durations want noise (B, N, 2); its scale is their temperature.
+        """
         mask = torch.ones_like(tokens, dtype=torch.float32).unsqueeze(-1)
         hidden = self.text(tokens, stress, language, speaker, mask)
-        return hidden, self.durations(hidden, mask, speaker)
+        return hidden, self.durations(hidden, mask, speaker, noise)
 
     def decode(self, encoded: Tensor, durations: Tensor, noise: Tensor, speaker: Tensor) -> Tensor:
         """Hidden (B, N, H), whole frames per token (B, N), noise (B, F, L), speaker (B, S) → wave (B, T).
@@ -102,33 +136,77 @@ class Synthesizer(nn.Module):
         latent = self.flow.reverse(mean + noise * log_std.exp(), mask, speaker)
         return self.decoder(latent, mask, speaker)
 
-    def forward(self, batch: Batch, noise: Tensor) -> Outputs:
-        """One training pass; noise (B, F, L) samples the posterior."""
+    def speaker_vector(self, vector: Tensor, speaker_id: Tensor) -> Tensor:
+        """The vector (B, S) that stands for a speaker everywhere: their d-vector, and what the table adds to it."""
+        return vector if self.speakers is None else vector + self.speakers(speaker_id)
+
+    def sample_posterior(self, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Latent, mean and log std (B, F, L) of the recordings; noise (B, F, L)."""
+        mask = length_mask(batch.n_frames, batch.mel.shape[1])
+        speaker = self.speaker_vector(batch.speaker, batch.speaker_id)
+        spectrum = self.normalise(batch.mel) if self.spectrum is None else self.spectrum(batch.wave)
+        mean, log_std = self.posterior(spectrum * mask, mask, speaker)
+        return (mean + noise * log_std.exp()) * mask, mean, log_std
+
+    def forward(self, batch: Batch, noise: Tensor, duration_noise: Tensor, diagonal: float = 0.0) -> Outputs:
+        """One training pass; noise (B, F, L) samples the posterior, duration_noise (B, N, 2) the durations' bound.
+
+        `diagonal` is how strongly a network that aligns by itself is held to even speech (see `best_path`).
+        """
         token_mask = length_mask(batch.n_tokens, batch.tokens.shape[1])
         frame_mask = length_mask(batch.n_frames, batch.mel.shape[1])
-        hidden = self.text(batch.tokens, batch.stress, batch.language, batch.speaker, token_mask)
+        speaker = self.speaker_vector(batch.speaker, batch.speaker_id)
+        hidden = self.text(batch.tokens, batch.stress, batch.language, speaker, token_mask)
+        latent, mean, log_std = self.sample_posterior(batch, noise)
+        prior_latent = self.flow(latent, frame_mask, speaker)
         mel = self.normalise(batch.mel) * frame_mask
-        log_durations = self.durations(hidden.detach(), token_mask, batch.speaker)
-        frames, positions = expand(hidden, batch.durations, batch.mel.shape[1])
+        target = mel if self.config.alignment == "mel" else prior_latent
+        durations, align = self._align(batch, hidden, target, (token_mask, frame_mask), diagonal)
+        frames, positions = expand(hidden, durations, batch.mel.shape[1])
         prior_mean, prior_log_std, prior_mel = self.prior(
-            frames * frame_mask, positions * frame_mask, frame_mask, batch.speaker
+            frames * frame_mask, positions * frame_mask, frame_mask, speaker
         )
-        mean, log_std = self.posterior(mel, frame_mask, batch.speaker)
-        latent = (mean + noise * log_std.exp()) * frame_mask
         return Outputs(
             token_mask=token_mask,
             frame_mask=frame_mask,
             mel=mel,
-            log_durations=log_durations,
+            speaker=speaker,
+            durations=durations,
+            duration=self.durations.loss(hidden.detach(), token_mask, speaker.detach(), durations, duration_noise),
+            align=align,
             prior_mean=prior_mean,
             prior_log_std=prior_log_std,
             prior_mel=prior_mel,
             posterior_mean=mean,
             posterior_log_std=log_std,
             latent=latent,
-            prior_latent=self.flow(latent, frame_mask, batch.speaker),
+            prior_latent=prior_latent,
         )
 
     def normalise(self, mel: Tensor) -> Tensor:
         """Log mel (B, F, M) → zero mean and unit variance per band over the training data."""
         return (mel - self.mel_mean) / self.mel_std
+
+    def _align(
+        self, batch: Batch, hidden: Tensor, target: Tensor, masks: tuple[Tensor, Tensor], diagonal: float
+    ) -> tuple[Tensor, Tensor | None]:
+        """Whole frames per token (B, N): as given, by the aligner's head, or as VITS does by the tokens' own prior."""
+        if self.config.alignment == "flat_start":
+            return batch.durations, None
+        if self.aligner is not None:
+            return self.aligner(hidden, target, *masks, diagonal)
+        mean, log_std, _ = self.prior(hidden, hidden, masks[0], batch.speaker)
+        return best_path(log_likelihood(mean, log_std, target), *masks, diagonal), None
+
+
+def _aligns_by_a_head(config: ModelConfig) -> bool:
+    """A prior that is computed for frames can say nothing of tokens before it knows their frames."""
+    by_its_prior = config.prior == "tokens" and config.alignment == "latent"
+    return config.alignment != "flat_start" and not by_its_prior
+
+
+def _speaker_table(config: ModelConfig) -> nn.Embedding:
+    """What is learned of each known speaker on top of their vector, (n_speakers + 1, S); row 0 stays zero."""
+    table = nn.Embedding(config.n_speakers + 1, config.speaker_size, padding_idx=0)
+    nn.init.zeros_(table.weight)
+    return table

@@ -5,6 +5,8 @@ Letters: B batch, N tokens, H hidden channels, M mel bands, S speaker channels.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from voiceloom_model.config import ModelConfig
@@ -54,14 +56,21 @@ class DurationPredictor(nn.Module):
     Deterministic; trained on log durations by squared error, as in FastSpeech 2 (Ren et al. 2021).
     """
 
+    noise_size: ClassVar[int] = 0
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         options = {**block_options(config), "dropout": 0.2}
         self.stack = ConvNextStack(config.hidden, config.hidden, 1, config.duration_blocks, options)
 
-    def forward(self, hidden: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
-        """Predict log durations."""
+    def forward(self, hidden: Tensor, mask: Tensor, speaker: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Predict log durations; there is no noise in it."""
         return self.stack(hidden, mask, speaker).squeeze(-1)
+
+    def loss(self, hidden: Tensor, mask: Tensor, speaker: Tensor, durations: Tensor, noise: Tensor) -> Tensor:
+        """Squared error of the log of whole durations (B, N), summed over each row's tokens: (B,)."""
+        error = self(hidden, mask, speaker).float() - durations.clamp(min=1).float().log()
+        return (error.square() * mask.squeeze(-1)).sum(dim=1)
 
 
 def whole_durations(log_durations: Tensor, speed: float = 1.0) -> Tensor:

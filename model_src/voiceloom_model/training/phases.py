@@ -6,28 +6,41 @@ Letters: B batch, F frames, L latent, T samples.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from voiceloom_model.features import MelConfig
-from voiceloom_model.losses import discriminator_loss
+from voiceloom_model.losses import Counts, discriminator_loss
 from voiceloom_model.nn.discriminators import Discriminators
-from voiceloom_model.nn.synthesizer import Batch, Synthesizer, length_mask
+from voiceloom_model.nn.synthesizer import Batch, Synthesizer
+from voiceloom_model.training.draws import Draws
 from voiceloom_model.training.options import Options
 from voiceloom_model.training.steps import (
+    WEIGHTS,
     DecoderStep,
     SoundLosses,
     WarmupStep,
     cut_segments,
     generator_terms,
+    kl_weight,
     total,
 )
 
 MAX_GRADIENT_NORM = 10.0
 BETAS = (0.8, 0.99)
+
+
+class Micro(NamedTuple):
+    """A part of an update: some utterances, what was drawn for them, and what the whole update counts."""
+
+    batch: Batch
+    draws: Draws
+    counts: Counts
 
 
 @dataclass(frozen=True)
@@ -40,23 +53,22 @@ class Setting:
     mel_config: MelConfig
     options: Options
 
-    def segment_starts(self, batch: Batch) -> Tensor:
-        """Where to cut each utterance (B,), inside its real frames."""
-        last = (batch.n_frames - self.options.segment_frames).clamp(min=0)
-        return (torch.rand(len(last)) * (last.cpu() + 1)).long().to(last.device)
+    @property
+    def weights(self) -> dict[str, float]:
+        """Of the loss terms."""
+        return {**WEIGHTS, "speaker": self.options.speaker_consistency, **self.options.loss_weights}
 
-    def posterior_noise(self, batch: Batch) -> Tensor:
-        """Standard normal (B, F, L)."""
-        return torch.randn(*batch.mel.shape[:2], self.synthesizer.config.latent).to(batch.mel.device)
+    def update(self, optimizer, module: nn.Module) -> Tensor:
+        """Clip and apply the gradients; returns their norm before clipping.
 
-    def optimize(self, optimizer, module: nn.Module, loss: Tensor) -> None:
-        """One update; a step whose loss or gradient is not finite on any rank is skipped by all."""
-        optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(loss)
+        An update whose gradient is not finite on any rank is skipped by all of them together.
+        """
         norm = nn.utils.clip_grad_norm_(module.parameters(), MAX_GRADIENT_NORM)
-        finite = torch.isfinite(norm + loss.detach()).float()
+        finite = torch.isfinite(norm).float()
         if bool(torch.as_tensor(self.fabric.all_reduce(finite, reduce_op="mean")) == 1):
             optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return norm.detach()
 
 
 def learning_rate(step: int, steps: int, options: Options) -> float:
@@ -69,6 +81,18 @@ def learning_rate(step: int, steps: int, options: Options) -> float:
     return low + (high - low) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
+def set_rate(optimizer, rate: float) -> None:
+    """One rate for all parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def added(sums: dict[str, Tensor], terms: Mapping[str, Tensor]) -> None:
+    """Add a micro-batch's terms to those before it."""
+    for name, term in terms.items():
+        sums[name] = sums.get(name, 0.0) + term.detach()
+
+
 class WarmupPhase:
     """Everything but the discriminators."""
 
@@ -76,21 +100,28 @@ class WarmupPhase:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        module = WarmupStep(setting.synthesizer, setting.mel_config, setting.options.segment_frames)
-        optimizer = torch.optim.AdamW(module.parameters(), betas=BETAS, weight_decay=0.01, fused=True)
+        options = setting.options
+        module = WarmupStep(
+            setting.synthesizer, setting.mel_config, options.segment_frames, options.speaker_consistency > 0
+        )
+        optimizer = _adamw(module, options.learning_rate)
         self.module, self.optimizer = setting.fabric.setup(module, optimizer)
         self.optimizers = [self.optimizer]
 
-    def advance(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """One step; returns the loss terms."""
-        setting = self.setting
+    def advance(self, parts: Sequence[Micro], step: int) -> dict[str, Tensor]:
+        """One update over its micro-batches; returns the loss terms."""
+        setting, options = self.setting, self.setting.options
         self.module.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(step, setting.options.warmup_steps, setting.options)
-        starts = setting.segment_starts(batch)
-        terms = self.module(batch, setting.posterior_noise(batch), starts)
-        setting.optimize(self.optimizer, self.module, total(terms, step))
-        return {name: term.detach() for name, term in terms.items()}
+        set_rate(self.optimizer, learning_rate(step, options.warmup_steps, options))
+        diagonal = max(0.0, 1 - step / options.diagonal_steps) if options.diagonal_steps else 0.0
+        kl = kl_weight(step, options.kl_steps)
+        sums: dict[str, Tensor] = {}
+        for number, part in enumerate(parts, start=1):
+            with setting.fabric.no_backward_sync(self.module, enabled=number < len(parts)):
+                terms = self.module(*part, diagonal)
+                setting.fabric.backward(total(terms, setting.weights, kl))
+            added(sums, terms)
+        return {**sums, "gradient_norm": setting.update(self.optimizer, self.module)}
 
 
 class AdversarialPhase:
@@ -100,40 +131,59 @@ class AdversarialPhase:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        fabric, options = setting.fabric, setting.options
+        fabric, rate = setting.fabric, setting.options.adversarial_learning_rate
         self.sound = SoundLosses(setting.mel_config).to(fabric.device)
-        decoder = DecoderStep(setting.synthesizer)
-        rate = options.adversarial_learning_rate
-        self.decoder, self.decoder_optimizer = fabric.setup(
-            decoder, torch.optim.AdamW(decoder.parameters(), lr=rate, betas=BETAS, weight_decay=0.01, fused=True)
-        )
-        judge = setting.discriminators
-        self.judge, self.judge_optimizer = fabric.setup(
-            judge, torch.optim.AdamW(judge.parameters(), lr=2 * rate, betas=BETAS, weight_decay=0.01, fused=True)
-        )
+        decoder, judge = DecoderStep(setting.synthesizer), setting.discriminators
+        self.decoder, self.decoder_optimizer = fabric.setup(decoder, _adamw(decoder, rate))
+        self.judge, self.judge_optimizer = fabric.setup(judge, _adamw(judge, 2 * rate))
         self.optimizers = [self.decoder_optimizer, self.judge_optimizer]
 
-    def advance(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """One step of each side; returns the loss terms."""
-        setting = self.setting
-        starts = setting.segment_starts(batch)
-        size, hop = setting.options.segment_frames, setting.synthesizer.config.hop_length
-        latent = cut_segments(self._latent(batch), starts, size)
-        real = cut_segments(batch.wave, starts * hop, size * hop)
+    def advance(self, parts: Sequence[Micro], step: int) -> dict[str, Tensor]:
+        """One update of each side, at once; returns the loss terms."""
         self.decoder.train()
-        made = self.decoder(latent, batch.speaker)
-        judged = discriminator_loss(self.judge(real)[0], self.judge(made.detach())[0])
-        setting.optimize(self.judge_optimizer, self.judge, judged)
-        terms = generator_terms(self.sound, self.judge, made, real)
-        setting.optimize(self.decoder_optimizer, self.decoder, total(terms, step))
-        return {name: term.detach() for name, term in {**terms, "discriminator": judged}.items()}
+        sums: dict[str, Tensor] = {}
+        for number, part in enumerate(parts, start=1):
+            together = number < len(parts)
+            with self.setting.fabric.no_backward_sync(self.decoder, enabled=together):
+                made, real = self._sounds(part)
+            with self.setting.fabric.no_backward_sync(self.judge, enabled=together):
+                self._teach_judge(made.detach(), real, part.counts, sums)
+            self._teach_decoder(made, real, part.counts, sums)
+        judge_norm = self.setting.update(self.judge_optimizer, self.judge)
+        norm = self.setting.update(self.decoder_optimizer, self.decoder)
+        return {**sums, "gradient_norm": norm, "judge_gradient_norm": judge_norm}
 
-    @torch.no_grad()
-    def _latent(self, batch: Batch) -> Tensor:
-        """Sampled posterior (B, F, L) of the recordings."""
-        synthesizer = self.setting.synthesizer
-        mask = length_mask(batch.n_frames, batch.mel.shape[1])
-        with self.setting.fabric.autocast():
-            mel = synthesizer.normalise(batch.mel) * mask
-            mean, log_std = synthesizer.posterior(mel, mask, batch.speaker)
-        return mean.float() + self.setting.posterior_noise(batch) * log_std.float().exp()
+    def _sounds(self, part: Micro) -> tuple[Tensor, Tensor]:
+        """Pieces (B, T) of the sampled posterior, decoded, and the same pieces of the recordings."""
+        batch, draws, _ = part
+        fabric, synthesizer = self.setting.fabric, self.setting.synthesizer
+        size, hop = self.setting.options.segment_frames, synthesizer.config.hop_length
+        with torch.no_grad(), fabric.autocast():
+            latent, _, _ = synthesizer.sample_posterior(batch, draws.posterior_noise)
+            speaker = synthesizer.speaker_vector(batch.speaker, batch.speaker_id)
+        made = self.decoder(cut_segments(latent.float(), draws.starts, size), speaker).float()
+        return made, cut_segments(batch.wave, draws.starts * hop, size * hop)
+
+    def _teach_judge(self, made: Tensor, real: Tensor, counts: Counts, sums: dict[str, Tensor]) -> None:
+        """Real and made go in side by side: one forward for a distributed wrapper."""
+        scores, _ = self.judge(torch.cat([real, made]))
+        pairs = [score.chunk(2) for score in scores]
+        loss = discriminator_loss([pair[0] for pair in pairs], [pair[1] for pair in pairs]).sum() / counts.utterances
+        self.setting.fabric.backward(loss)
+        added(sums, {"discriminator": loss})
+
+    def _teach_decoder(self, made: Tensor, real: Tensor, counts: Counts, sums: dict[str, Tensor]) -> None:
+        """The judge stands still, and none of its gradients is computed."""
+        setting = self.setting
+        setting.discriminators.requires_grad_(False)
+        with setting.fabric.autocast():
+            terms = generator_terms(self.sound, setting.discriminators, made, real)
+        terms = {name: term / counts.utterances for name, term in terms.items()}
+        setting.fabric.backward(total(terms, setting.weights))
+        setting.discriminators.requires_grad_(True)
+        added(sums, terms)
+
+
+def _adamw(module: nn.Module, rate: float) -> torch.optim.Optimizer:
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    return torch.optim.AdamW(trained, lr=rate, betas=BETAS, weight_decay=0.01, fused=True)
