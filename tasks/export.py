@@ -129,6 +129,8 @@ def describe(config: dict, heard: list[dict], front_ends: dict, export: ExportPa
         hop_length=config["mel"]["hop_length"],
         latent=config["model"]["latent"],
         noise_scale=export.noise_scale,
+        duration_noise_scale=export.duration_noise_scale,
+        layout=config["model"]["layout"],
         speaker_sample_rate_hz=SAMPLE_RATE_HZ,
         precisions=list(export.precisions),
         symbols_sha256=symbols_sha256(),

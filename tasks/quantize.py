@@ -82,12 +82,15 @@ def _example(synthesizer: Synthesizer, row: dict) -> Example:
     from voiceloom_model.eight_bits import Example
     from voiceloom_model.nn.text import whole_durations
     from voiceloom_model.text import language_id
+    from voiceloom_model.text.layout import laid_out
 
-    tokens, stress = torch.tensor([row["phoneme_ids"]]), torch.tensor([row["stress_ids"]])
+    ids, marks = laid_out(row["phoneme_ids"], row["stress_ids"], synthesizer.config.layout)
+    tokens, stress = torch.tensor([ids]), torch.tensor([marks])
     language = torch.tensor([language_id(row["language"])])
     speaker = torch.tensor([row["speaker_embedding"]], dtype=torch.float32)
+    generator, size = torch.Generator().manual_seed(0), synthesizer.durations.noise_size
+    duration_noise = torch.randn(*tokens.shape, size, generator=generator) if size else None
     with torch.inference_mode():
-        durations = whole_durations(synthesizer.encode(tokens, stress, language, speaker)[1])
-    shape = (1, int(durations.sum()), synthesizer.config.latent)
-    noise = NOISE_SCALE * torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    return Example(tokens, stress, language, speaker, durations, noise)
+        durations = whole_durations(synthesizer.encode(tokens, stress, language, speaker, duration_noise)[1])
+    noise = NOISE_SCALE * torch.randn(1, int(durations.sum()), synthesizer.config.latent, generator=generator)
+    return Example(tokens, stress, language, speaker, durations, noise, duration_noise)

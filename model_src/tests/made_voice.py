@@ -10,18 +10,20 @@ from voiceloom_model.eight_bits import speaking_linears
 from voiceloom_model.export.graphs import export_speaker_encoder, export_synthesizer
 from voiceloom_model.export.int8 import quantize_graph
 from voiceloom_model.nn.synthesizer import Synthesizer
+from voiceloom_model.nn.text import DurationPredictor
 from voiceloom_model.runtime.bundle import DESCRIPTION, FORMAT, LEXICON, Description, symbols_sha256, write_sums
 from voiceloom_model.text import N_LANGUAGES, N_SYMBOLS, front_end_identity
 
 
-def random_synthesizer() -> Synthesizer:
+def random_synthesizer(**parts) -> Synthesizer:
     """Weights that training has moved away from zero, which would hide much, and tokens of some four frames."""
     torch.manual_seed(0)
-    synthesizer = Synthesizer(model_config("tiny", n_symbols=N_SYMBOLS, n_languages=N_LANGUAGES))
+    synthesizer = Synthesizer(model_config("tiny", n_symbols=N_SYMBOLS, n_languages=N_LANGUAGES, **parts))
     with torch.no_grad():
         for parameter in synthesizer.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-        synthesizer.durations.stack.leave.bias.fill_(1.4)
+        if isinstance(synthesizer.durations, DurationPredictor):
+            synthesizer.durations.stack.leave.bias.fill_(1.4)
     return synthesizer.eval().requires_grad_(False)
 
 
@@ -40,6 +42,8 @@ def description() -> Description:
         hop_length=256,
         latent=32,
         noise_scale=0.667,
+        duration_noise_scale=0.8,
+        layout="compact",
         speaker_sample_rate_hz=16000,
         precisions=["fp32", "int8"],
         symbols_sha256=symbols_sha256(),

@@ -4,8 +4,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from made_up import SMALL_VITS
 from made_voice import description, random_synthesizer
 
+from voiceloom_model.config import VITS_PARTS
 from voiceloom_model.eight_bits import Example, Probe, rounded, save_torchscript, speaking_linears
 from voiceloom_model.export.card import Source, model_card
 from voiceloom_model.export.graphs import export_speaker_encoder, export_synthesizer, random_inputs
@@ -36,6 +38,18 @@ def quantize(synthesizer, fp32, folder, keep=()):
 def test_graphs_compute_what_pytorch_does_at_any_length(synthesizer, fp32):
     assert check_parity(synthesizer, fp32, lengths=20, tolerance=1e-4) < 1e-4
     assert len(differences(synthesizer, fp32, 3)) == 3
+
+
+@pytest.mark.parametrize(
+    "parts", [{"duration": "stochastic"}, {"duration": "convolutional", "decoder": "hifigan"}, VITS_PARTS], ids=str
+)
+def test_other_parts_export_as_well(tmp_path, parts):
+    voice = random_synthesizer(**parts, vits=SMALL_VITS)
+    export_synthesizer(voice, tmp_path / "fp32")
+    assert check_parity(voice, tmp_path / "fp32", lengths=6, tolerance=1e-4) < 1e-4
+    linears = speaking_linears(voice)
+    encoder, decoder = quantize(voice, tmp_path / "fp32", tmp_path / "int8")
+    assert {*encoder, *decoder} <= set(linears) and len({*encoder, *decoder}) > len(linears) / 2
 
 
 def test_other_weights_are_noticed(synthesizer, fp32):

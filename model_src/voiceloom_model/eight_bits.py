@@ -29,7 +29,10 @@ WEIGHT_LEVELS, INPUT_LEVELS = 64, 255
 
 @dataclass(frozen=True)
 class Example:
-    """A text to speak: tokens, stress (1, N), language (1,), speaker (1, S), durations (1, N), noise (1, F, L)."""
+    """A text to speak: tokens, stress (1, N), language (1,), speaker (1, S), durations (1, N), noise (1, F, L).
+
+    duration_noise (1, N, 2) where the durations are stochastic.
+    """
 
     tokens: Tensor
     stress: Tensor
@@ -37,6 +40,13 @@ class Example:
     speaker: Tensor
     durations: Tensor
     noise: Tensor
+    duration_noise: Tensor | None = None
+
+    @property
+    def texts(self) -> tuple[Tensor, ...]:
+        """What `encode` takes, in order."""
+        noise = () if self.duration_noise is None else (self.duration_noise,)
+        return self.tokens, self.stress, self.language, self.speaker, *noise
 
 
 def speaking_linears(synthesizer: Synthesizer) -> dict[str, nn.Linear]:
@@ -101,7 +111,7 @@ class Probe:
         """The log mels (1, F, M) and log durations (1, N) of all examples."""
         mels, log_durations = [], []
         for x in self._examples:
-            encoded, log_duration = self._synthesizer.encode(x.tokens, x.stress, x.language, x.speaker)
+            encoded, log_duration = self._synthesizer.encode(*x.texts)
             mels.append(self._log_mel(self._synthesizer.decode(encoded, x.durations, x.noise, x.speaker)))
             log_durations.append(log_duration)
         return mels, log_durations
@@ -115,10 +125,9 @@ def save_torchscript(synthesizer: Synthesizer, keep_float: Sequence[str], exampl
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch announces that these move out of torch, which is pinned
         voice = quantize_dynamic(copy.deepcopy(synthesizer), chosen, dtype=torch.qint8)
-        texts = (example.tokens, example.stress, example.language, example.speaker)
-        encoded, _ = voice.encode(*texts)
+        encoded, _ = voice.encode(*example.texts)
         sounds = (encoded, example.durations, example.noise, example.speaker)
-        traced = torch.jit.trace_module(voice, {"encode": texts, "decode": sounds}, check_trace=False)
+        traced = torch.jit.trace_module(voice, {"encode": example.texts, "decode": sounds}, check_trace=False)
         frozen = torch.jit.freeze(traced, preserved_attrs=["encode", "decode"])
         buffer = io.BytesIO()
         torch.jit.save(frozen, buffer)

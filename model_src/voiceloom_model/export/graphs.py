@@ -23,15 +23,25 @@ EXAMPLE_TOKENS = 12
 
 
 class EncoderGraph(nn.Module):
-    """tokens, stress (1, N), language (1,), speaker (1, S) → encoded (1, N, H), log_durations (1, N)."""
+    """tokens, stress (1, N), language (1,), speaker (1, S) → encoded (1, N, H), log_durations (1, N).
+
+    Stochastic durations also want duration_noise (1, N, 2): noise is always an input, so a seed says what is heard.
+    """
 
     def __init__(self, synthesizer: Synthesizer) -> None:
         super().__init__()
         self.synthesizer = synthesizer
 
-    def forward(self, tokens: Tensor, stress: Tensor, language: Tensor, speaker: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        tokens: Tensor,
+        stress: Tensor,
+        language: Tensor,
+        speaker: Tensor,
+        duration_noise: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Encode text."""
-        return self.synthesizer.encode(tokens, stress, language, speaker)
+        return self.synthesizer.encode(tokens, stress, language, speaker, duration_noise)
 
 
 class DecoderGraph(nn.Module):
@@ -48,7 +58,7 @@ class DecoderGraph(nn.Module):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Random inputs of both graphs, named as the graphs name them."""
+    """Random inputs of both graphs, named as the graphs name them; no duration_noise where none is wanted."""
 
     tokens: Tensor
     stress: Tensor
@@ -57,11 +67,13 @@ class Inputs:
     encoded: Tensor
     durations: Tensor
     noise: Tensor
+    duration_noise: Tensor | None
 
     @property
     def encoder(self) -> tuple[Tensor, ...]:
         """What the encoder takes, in order."""
-        return self.tokens, self.stress, self.language, self.speaker
+        noise = () if self.duration_noise is None else (self.duration_noise,)
+        return self.tokens, self.stress, self.language, self.speaker, *noise
 
     @property
     def decoder(self) -> tuple[Tensor, ...]:
@@ -77,10 +89,12 @@ def random_inputs(synthesizer: Synthesizer, tokens: int, seed: int) -> Inputs:
     stress = torch.randint(0, 3, (1, tokens), generator=generator)
     language = torch.randint(0, config.n_languages, (1,), generator=generator)
     speaker = nn.functional.normalize(torch.randn(1, config.speaker_size, generator=generator))
-    encoded, log_durations = synthesizer.encode(ids, stress, language, speaker)
+    size = synthesizer.durations.noise_size
+    duration_noise = torch.randn(1, tokens, size, generator=generator) if size else None
+    encoded, log_durations = synthesizer.encode(ids, stress, language, speaker, duration_noise)
     durations = whole_durations(log_durations) + torch.randint(1, 10, (1, tokens), generator=generator)
     noise = torch.randn(1, int(durations.sum()), config.latent, generator=generator)
-    return Inputs(ids, stress, language, speaker, encoded, durations, noise)
+    return Inputs(ids, stress, language, speaker, encoded, durations, noise, duration_noise)
 
 
 def export_synthesizer(synthesizer: Synthesizer, folder: Path) -> None:
@@ -88,11 +102,14 @@ def export_synthesizer(synthesizer: Synthesizer, folder: Path) -> None:
     folder.mkdir(parents=True)
     inputs = random_inputs(synthesizer, EXAMPLE_TOKENS, seed=0)
     tokens, frames = {1: "tokens"}, {1: "frames"}
+    names = {"tokens": tokens, "stress": tokens, "language": {}, "speaker": {}}
+    if inputs.duration_noise is not None:
+        names["duration_noise"] = tokens
     _export(
         EncoderGraph(synthesizer),
         inputs.encoder,
         folder / "encoder.onnx",
-        {"tokens": tokens, "stress": tokens, "language": {}, "speaker": {}},
+        names,
         {"encoded": tokens, "log_durations": tokens},
     )
     _export(

@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-FORMAT = 2
+FORMAT = 3
 DESCRIPTION = "voice.json"
 LEXICON = "lexicon.tsv"
 SUMS = "SHA256SUMS"
@@ -23,7 +23,9 @@ SUMS = "SHA256SUMS"
 class Description:
     """`voice.json`. `speakers` maps a name to {"language": BCP 47 tag, "embedding": d-vector}.
 
-    `latent` is the width of the noise the decoder takes, `noise_scale` its standard deviation. `front_ends`
+    `latent` is the width of the noise the decoder takes, `noise_scale` its standard deviation and
+    `duration_noise_scale` that of the noise of stochastic durations. `layout` says in which order phonemes, stress
+    and blanks become tokens (`voiceloom_model.text.layout`). `front_ends`
     maps every language to the identity of what made phonemes of the training texts; another is refused.
     """
 
@@ -32,6 +34,8 @@ class Description:
     hop_length: int
     latent: int
     noise_scale: float
+    duration_noise_scale: float
+    layout: str
     speaker_sample_rate_hz: int
     precisions: list[str]
     symbols_sha256: str

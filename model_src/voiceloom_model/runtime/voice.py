@@ -15,6 +15,7 @@ import onnxruntime
 from voiceloom_model import text as front_end
 from voiceloom_model.runtime.bundle import LEXICON, Description, check_sums, read_description
 from voiceloom_model.runtime.passages import passages
+from voiceloom_model.text.layout import laid_out
 
 PAUSE_S = 0.25
 SPEEDS = (0.25, 4.0)
@@ -30,6 +31,8 @@ class Voice:
         self._lexicon = front_end.Lexicon.load(folder / LEXICON)
         self._encoder = self._session(f"{precision}/encoder.onnx")
         self._decoder = self._session(f"{precision}/decoder.onnx")
+        sizes = {entry.name: entry.shape[-1] for entry in self._encoder.get_inputs()}
+        self._duration_noise_size = int(sizes.get("duration_noise", 0))
 
     @classmethod
     def load(cls, folder: str | Path, precision: str = "int8", threads: int = 1) -> Voice:
@@ -127,19 +130,21 @@ class Voice:
         self, tokens: front_end.Tokens, language: str, speaker: np.ndarray, speed: float, seed: int
     ) -> np.ndarray:
         """One passage; noise depends on the seed alone, so a passage sounds the same wherever it stands."""
-        encoded, log_durations = self._encoder.run(
-            None,
-            {
-                "tokens": np.asarray([tokens.ids], np.int64),
-                "stress": np.asarray([tokens.stress], np.int64),
-                "language": np.asarray([front_end.language_id(language)], np.int64),
-                "speaker": speaker,
-            },
-        )
+        generator = np.random.Generator(np.random.Philox(seed))
+        tokens = laid_out(*tokens, self.description.layout)
+        texts = {
+            "tokens": np.asarray([tokens.ids], np.int64),
+            "stress": np.asarray([tokens.stress], np.int64),
+            "language": np.asarray([front_end.language_id(language)], np.int64),
+            "speaker": speaker,
+        }
+        if self._duration_noise_size:
+            shape = (1, len(tokens.ids), self._duration_noise_size)
+            texts["duration_noise"] = _noise(generator, shape, self.description.duration_noise_scale)
+        encoded, log_durations = self._encoder.run(None, texts)
         durations = np.maximum(np.rint(np.exp(np.asarray(log_durations)) / speed), 1).astype(np.int64)
         shape = (1, int(durations.sum()), self.description.latent)
-        noise = np.random.Generator(np.random.Philox(seed)).standard_normal(shape, np.float32)
-        noise *= np.float32(self.description.noise_scale)
+        noise = _noise(generator, shape, self.description.noise_scale)
         inputs = {"encoded": encoded, "durations": durations, "noise": noise, "speaker": speaker}
         (wave,) = self._decoder.run(None, inputs)
         return np.clip(np.asarray(wave)[0], -1.0, 1.0)
@@ -171,6 +176,11 @@ class Voice:
         if found is None:
             raise ValueError(f"the voice does not speak {wanted!r}; its languages are: {', '.join(self.languages)}")
         return found
+
+
+def _noise(generator: np.random.Generator, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    """Normal noise of a standard deviation."""
+    return generator.standard_normal(shape, np.float32) * np.float32(scale)
 
 
 def resample(wave: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
