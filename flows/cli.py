@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -45,6 +46,36 @@ def run(
     prepare_environment()
     _retrain(root, model_name)
     table()
+
+
+@app.command()
+def clone(
+    folder: Annotated[Path, typer.Argument(help="A few minutes of one person's speech, with texts or without.")],
+    name: Annotated[str, Option(help="Who speaks; the voice is registered as voiceloom-NAME.")],
+    mode: Annotated[str, Option(help="What is adapted: speaker (a vector), lora, or full.")] = "lora",
+    base: Annotated[Path, Option(help="The checkpoint to adapt.")] = Path("models/base"),
+    minutes: Annotated[float | None, Option(min=0.1, help="Stop the training after so long.")] = None,
+    language: Annotated[str | None, Option(help="Their language, e.g. en-US.")] = None,
+    licence: Annotated[str | None, Option(help="The terms of the recordings, e.g. CC-BY-4.0.")] = None,
+    consent: Annotated[str | None, Option(help="Who agreed, and when.")] = None,
+) -> None:
+    """Make a voice from a few minutes of speech: the same stages, in clones/NAME, starting from a base voice."""
+    from flows.clone import CloneRequest, set_up
+    from flows.environment import prepare_environment
+    from flows.summary import print_summary
+    from tasks.params import load_params
+    from tasks.register import registration_line
+    from tasks.register.registry import tracking_uri
+
+    root = Path.cwd()
+    workspace = set_up(root, CloneRequest(folder, name, mode, base, minutes, language, licence, consent))
+    os.environ["MLFLOW_TRACKING_URI"] = tracking_uri(root)  # one registry for the project and its clones
+    model_name = load_params(workspace / "params.yaml").register_.model_name
+    prepare_environment()
+    with contextlib.chdir(workspace):  # DVC looks for its stages where it is called
+        _retrain(workspace, model_name)
+    print_summary(workspace, registration_line(workspace, model_name))
+    print(f"All of it lies in {workspace.relative_to(root)}; to speak here, add --voice {model_name}@challenger")
 
 
 def _retrain(root: Path, model_name: str) -> None:

@@ -3,23 +3,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from lightning_fabric import Fabric
 from made_up import MEL
 
 from voiceloom_model.nn.synthesizer import Synthesizer
 from voiceloom_model.training.checkpoint import append_curve, read_curves
-from voiceloom_model.training.data import FRAME_MULTIPLE, batch_order, collate, epoch_batches, round_up
+from voiceloom_model.training.data import FRAME_MULTIPLE, collate
 from voiceloom_model.training.loop import Trainer
 from voiceloom_model.training.options import Options
 from voiceloom_model.training.phases import learning_rate
+from voiceloom_model.training.watching import Hooks
 
 OPTIONS = Options(
     seed=3,
@@ -53,27 +51,10 @@ def train(config, folder, utterances, stop_at=None, options=OPTIONS):
             raise Killed
 
     try:
-        weights, _ = trainer.run(utterances[:4], utterances[4:], report)
+        weights, _ = trainer.run(utterances[:4], utterances[4:], Hooks(report))
     except Killed:
         weights = None
     return weights, steps
-
-
-@given(st.lists(st.integers(40, 400), min_size=1, max_size=60), st.integers(0, 99))
-def test_epoch_holds_every_utterance_once_within_the_budget(lengths, epoch):
-    batches = epoch_batches(lengths, 1024, seed=1, epoch=epoch)
-    assert Counter(index for batch in batches for index in batch) == Counter(range(len(lengths)))
-    for batch in batches:
-        assert len(batch) * max(round_up(lengths[index], FRAME_MULTIPLE) for index in batch) <= 1024
-
-
-@given(st.integers(0, 40))
-def test_order_from_the_middle_is_the_rest_of_the_order(start):
-    lengths = [50, 90, 130, 200, 60, 70, 300]
-    whole, rest = batch_order(lengths, 400, 5, 0), batch_order(lengths, 400, 5, start)
-    for _ in range(start):
-        next(whole)
-    assert [next(whole) for _ in range(5)] == [next(rest) for _ in range(5)]
 
 
 def test_collate_pads_with_zeros_and_picks_the_vector(utterances):
@@ -114,7 +95,7 @@ def test_a_step_that_is_not_finite_changes_nothing(config, tmp_path, utterances)
     before = {name: value.clone() for name, value in network.named_parameters()}
     options = Options(**{**vars(OPTIONS), "warmup_steps": 2, "adversarial_steps": 0})
     trainer = Trainer(Fabric(accelerator="cpu", devices=1), network, MEL, options, tmp_path)
-    trainer.run(broken[:4], [], lambda *_: None)
+    trainer.run(broken[:4], [])
     assert all(torch.equal(before[name], value) for name, value in network.named_parameters())
 
 
@@ -157,4 +138,4 @@ def test_endless_run_for_killing(config, utterances):
     torch.set_num_threads(1)
     torch.manual_seed(OPTIONS.seed)
     trainer = Trainer(Fabric(accelerator="cpu", devices=1), Synthesizer(config), MEL, OPTIONS, folder)
-    trainer.run(utterances[:4], utterances[4:], lambda *_: time.sleep(0.5))
+    trainer.run(utterances[:4], utterances[4:], Hooks(lambda *_: time.sleep(0.5)))

@@ -18,6 +18,8 @@ from voiceloom_model.nn.spectral import magnitudes
 from voiceloom_model.nn.synthesizer import Batch, Outputs
 
 STFT_RESOLUTIONS = ((512, 128), (1024, 256), (256, 64))
+#: Weaker bins hold the rounding of 16-bit samples and no speech; their logarithms would drown all other gradients.
+STFT_FLOOR = 1e-3
 
 
 class Counts(NamedTuple):
@@ -71,7 +73,9 @@ def stft_loss(made: Tensor, real: Tensor) -> Tensor:
     total = made.new_zeros(len(made))
     for n_fft, hop_length in STFT_RESOLUTIONS:
         a, b = (magnitudes(wave, n_fft, hop_length).flatten(1) for wave in (made, real))
-        total = total + (a - b).norm(dim=1) / b.norm(dim=1).clamp(min=1e-5) + (a.log() - b.log()).abs().mean(dim=1)
+        convergence = (a - b).norm(dim=1) / b.norm(dim=1).clamp(min=1e-5)
+        log_a, log_b = (magnitude.clamp(min=STFT_FLOOR).log() for magnitude in (a, b))
+        total = total + convergence + (log_a - log_b).abs().mean(dim=1)
     return total / len(STFT_RESOLUTIONS)
 
 

@@ -129,5 +129,6 @@ def _experiment(client: MlflowClient, root: Path, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return found.experiment_id
-    local = tracking_uri(root).startswith("sqlite:")
-    return client.create_experiment(name, artifact_location=(root / "mlartifacts").as_uri() if local else None)
+    scheme, _, database = tracking_uri(root).partition(":///")
+    beside = (Path(database).resolve().parent / "mlartifacts").as_uri() if scheme == "sqlite" else None
+    return client.create_experiment(name, artifact_location=beside)

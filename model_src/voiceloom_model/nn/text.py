@@ -60,7 +60,7 @@ class DurationPredictor(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        options = {**block_options(config), "dropout": 0.2}
+        options = {**block_options(config), "dropout": 2 * config.dropout}
         self.stack = ConvNextStack(config.hidden, config.hidden, 1, config.duration_blocks, options)
 
     def forward(self, hidden: Tensor, mask: Tensor, speaker: Tensor, noise: Tensor | None = None) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -37,8 +37,17 @@ class Ema:
     def load_state_dict(self, state: dict) -> None:
         """From a checkpoint."""
         self.updates = state["updates"]
-        for name, value in state["values"].items():
+        self.load(state["values"])
+
+    def load(self, values: Mapping[str, Tensor]) -> None:
+        """Take these values for the average."""
+        for name, value in values.items():
             self.values[name].copy_(value)
+
+
+def trained(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters that training moves, by name."""
+    return ((name, value) for name, value in module.named_parameters() if value.requires_grad)
 
 
 def save_state(folder: Path, state: dict) -> None:

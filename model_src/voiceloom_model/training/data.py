@@ -1,12 +1,11 @@
-"""Utterances in memory, batches by frame budget, and the padding that keeps shapes few.
+"""Utterances in memory, and the padding that keeps shapes few.
 
-Letters: N tokens, F frames, M mel bands, S speaker channels. The order of batches follows from (seed, epoch) alone,
-and everything random in a step from (seed, step), so a run can resume anywhere without stored random states.
+Letters: N tokens, F frames, M mel bands, S speaker channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +22,8 @@ TOKEN_MULTIPLE = 8
 class Utterance:
     """One training example: tokens, stress (N,), mel (F, M) float16, wave (F × hop,) int16, speaker (S,).
 
-    durations (N,): whole frames per token, summing to F.
+    durations (N,): whole frames per token, summing to F; empty where the network aligns by itself. `speaker_id` is
+    the speaker's row in the network's table, 0 for none.
     """
 
     id: str
@@ -35,6 +35,8 @@ class Utterance:
     wave: np.ndarray
     speaker: np.ndarray
     speaker_mean: np.ndarray
+    speaker_id: int = 0
+    speaker_name: str = ""
 
     @property
     def n_frames(self) -> int:
@@ -47,40 +49,20 @@ def round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def epoch_batches(lengths: Sequence[int], frames_per_batch: int, seed: int, epoch: int) -> list[list[int]]:
-    """Group utterances of similar length so that count × padded frames ≤ the budget; order shuffled by epoch."""
-    rng = np.random.default_rng((seed, epoch))
-    jittered = np.asarray(lengths) * rng.uniform(0.9, 1.1, len(lengths))
-    batches: list[list[int]] = [[]]
-    longest = 0
-    for index in np.argsort(jittered, kind="stable"):
-        longest = max(longest, round_up(lengths[index], FRAME_MULTIPLE))
-        if batches[-1] and (len(batches[-1]) + 1) * longest > frames_per_batch:
-            batches.append([])
-            longest = round_up(lengths[index], FRAME_MULTIPLE)
-        batches[-1].append(int(index))
-    rng.shuffle(batches)
-    return batches
+def collate(
+    utterances: Sequence[Utterance], hop_length: int, use_mean: Sequence[bool], known: Sequence[bool] | None = None
+) -> Batch:
+    """Pad utterances into a `Batch`.
 
-
-def batch_order(lengths: Sequence[int], frames_per_batch: int, seed: int, start: int) -> Iterator[list[int]]:
-    """Batches from step `start` on, for ever: the same whether or not the run was interrupted."""
-    epoch = step = 0
-    while True:
-        batches = epoch_batches(lengths, frames_per_batch, seed, epoch)
-        for batch in batches:
-            if step >= start:
-                yield batch
-            step += 1
-        epoch += 1
-
-
-def collate(utterances: Sequence[Utterance], hop_length: int, use_mean: Sequence[bool]) -> Batch:
-    """Pad utterances into a `Batch`; where `use_mean`, the speaker's mean vector stands for the utterance's own."""
+    Where `use_mean`, the speaker's mean vector stands for the utterance's own; who is not `known` is speaker 0.
+    """
+    known = [True] * len(utterances) if known is None else known
     n_tokens = round_up(max(len(u.tokens) for u in utterances), TOKEN_MULTIPLE)
     n_frames = round_up(max(u.n_frames for u in utterances), FRAME_MULTIPLE)
     vectors = [u.speaker_mean if mean else u.speaker for u, mean in zip(utterances, use_mean, strict=True)]
-    waves = _padded([u.wave for u in utterances], n_frames * hop_length, np.float32) / 32768
+    ids = [u.speaker_id if one_of_us else 0 for u, one_of_us in zip(utterances, known, strict=True)]
+    waves = _padded([u.wave for u in utterances], n_frames * hop_length, np.float32)
+    waves /= 32768
     return Batch(
         tokens=torch.from_numpy(_padded([u.tokens for u in utterances], n_tokens, np.int64)),
         stress=torch.from_numpy(_padded([u.stress for u in utterances], n_tokens, np.int64)),
@@ -91,6 +73,7 @@ def collate(utterances: Sequence[Utterance], hop_length: int, use_mean: Sequence
         n_frames=torch.tensor([u.n_frames for u in utterances]),
         wave=torch.from_numpy(waves),
         speaker=torch.from_numpy(np.stack(vectors).astype(np.float32)),
+        speaker_id=torch.tensor(ids),
     )
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class Options:
-    """Counted in steps, so that a run can be repeated. Rates are per update; sizes are in mel frames."""
+    """Counted in steps, so that a run can be repeated. Rates are per update; sizes are in mel frames.
+
+    A step is one update from `frames_per_batch` padded frames, whatever the number of processes and of the
+    `accumulate` parts each of them computes after one another. `max_minutes` ends a run by the clock: such a run
+    cannot be repeated exactly. `mean_vector_share` of the utterances are spoken with their speaker's mean vector
+    instead of their own, `unknown_speaker_share` without their speaker's row of the table.
+    """
 
     seed: int
     warmup_steps: int
@@ -20,6 +28,19 @@ class Options:
     checkpoint_every: int
     validate_every: int
     adversarial_learning_rate: float = 2e-4
+    accumulate: int = 1
+    speaker_balance: float = 0.0
+    language_balance: float = 0.0
+    listen_every: int = 0
+    keep: Literal["last", "best"] = "last"
+    patience: int | None = None
+    max_minutes: float | None = None
+    speaker_consistency: float = 0.0
+    diagonal_steps: int = 600
+    kl_steps: int = 1500
+    mean_vector_share: float = 0.5
+    unknown_speaker_share: float = 0.1
+    loss_weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from voiceloom_model.nn.spectral import LogMel
-from voiceloom_model.nn.synthesizer import Batch, length_mask
+from voiceloom_model.nn.synthesizer import Batch, Outputs, length_mask
 from voiceloom_model.training.data import Utterance, collate
 from voiceloom_model.training.phases import Setting
 
@@ -23,29 +23,39 @@ def validate(setting: Setting, held_out: Sequence[Utterance]) -> dict[str, float
     """
     if not held_out:
         return {}
-    synthesizer = setting.synthesizer
-    synthesizer.eval()
+    setting.synthesizer.eval()
     log_mel = LogMel(setting.mel_config).to(setting.fabric.device)
     errors: dict[str, list[float]] = {"mel_posterior": [], "mel_text": []}
     for utterance in held_out[:MAX_UTTERANCES]:
-        batch = collate([utterance], setting.mel_config.hop_length, [False])
-        batch = Batch(*setting.fabric.to_device(tuple(batch)))
+        batch = single(setting, utterance)
         for name, wave in _spoken(setting, batch).items():
             frames = int(batch.n_frames[0])
             made = log_mel(wave)[:, :frames]
             errors[name].append(float((made - batch.mel[:, :frames]).abs().mean()))
-    synthesizer.train()
+    setting.synthesizer.train()
     return {name: sum(values) / len(values) for name, values in errors.items()}
+
+
+def single(setting: Setting, utterance: Utterance) -> Batch:
+    """A batch of one utterance, on the network's device."""
+    batch = collate([utterance], setting.mel_config.hop_length, [False])
+    return Batch(*setting.fabric.to_device(tuple(batch)))
+
+
+def heard(setting: Setting, batch: Batch) -> Outputs:
+    """What the network makes of recordings, without noise."""
+    silence = batch.mel.new_zeros(*batch.mel.shape[:2], setting.synthesizer.config.latent)
+    return setting.synthesizer(batch, silence, batch.mel.new_zeros(*batch.tokens.shape, 2))
 
 
 def _spoken(setting: Setting, batch: Batch) -> dict[str, Tensor]:
     """The waveforms (1, T) of both ways, without noise."""
     synthesizer = setting.synthesizer
     with setting.fabric.autocast():
-        outputs = synthesizer(batch, torch.zeros(1, batch.mel.shape[1], synthesizer.config.latent))
+        outputs = heard(setting, batch)
         mask = length_mask(batch.n_frames, batch.mel.shape[1])
-        from_text = synthesizer.flow.reverse(outputs.prior_mean * mask, mask, batch.speaker)
+        from_text = synthesizer.flow.reverse(outputs.prior_mean * mask, mask, outputs.speaker)
         return {
-            "mel_posterior": synthesizer.decoder(outputs.posterior_mean * mask, mask, batch.speaker),
-            "mel_text": synthesizer.decoder(from_text, mask, batch.speaker),
+            "mel_posterior": synthesizer.decoder(outputs.posterior_mean * mask, mask, outputs.speaker),
+            "mel_text": synthesizer.decoder(from_text, mask, outputs.speaker),
         }
