@@ -37,7 +37,9 @@ def test_imports_run_one_way(folder):
 
 @pytest.mark.parametrize("folder", [MODEL / "runtime", MODEL / "text"], ids=lambda folder: folder.name)
 def test_speaking_imports_no_training_code(folder):
-    training = {f"voiceloom_model.{name}" for name in ("nn", "training", "losses", "export", "speaker", "warm", "adapt")}
+    training = {
+        f"voiceloom_model.{name}" for name in ("nn", "training", "losses", "export", "speaker", "warm", "adapt")
+    }
     for path in folder.rglob("*.py"):
         parts = {".".join(name.split(".")[:2]) for name in imported(path)}
         assert not parts & training, path

@@ -41,7 +41,9 @@ def cli(monkeypatch, *arguments):
     return 0
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["check"], ["run", "--help"], ["clone", "--help"], ["preset", "no-such"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["check"], ["run", "--help"], ["clone", "--help"], ["preset", "no-such"]]
+)
 def test_light_commands_import_nothing_heavy(arguments):
     result = subprocess.run(
         [sys.executable, "-c", IMPORTED, *arguments],
