@@ -32,6 +32,7 @@ def test_the_description_says_what_was_trained_on_and_nothing_of_scores(bundle):
     description = json.loads((bundle / "voice.json").read_text())
     assert description["licences"] == ["Apache-2.0"] and description["consent_ids"] == ["none-needed"]
     assert description["default_speaker"] == "heart" and description["noise_scale"] == 0.667
+    assert description["layout"] == "spread"
     assert not {"scores", "wer", "date"} & set(description)
     assert "| made | heart | en-US | Apache-2.0 | none-needed | 2 |" in (bundle / "MODEL_CARD.md").read_text()
 
@@ -69,7 +70,7 @@ def test_sources_and_defaults_follow_the_hours(features_table):
     other = {**heard[0], "speaker": "bo", "language": "en-GB", "duration_s": 60.0}
     config = {
         "mel": {"sample_rate_hz": 16000, "hop_length": 256},
-        "model": {"latent": 32},
+        "model": {"latent": 32, "layout": "spread"},
         "speakers": {"heart": [0.0], "bo": [1.0]},
     }
     front_ends = {tag: front_end_identity(tag) for tag in ("en-GB", "en-US")}
