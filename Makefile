@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast lint bench clean
+.PHONY: demo test test-fast lint bench overfit clean
 
 demo: apt .venv/.installed            ## recordings in, a registered voice out
 	$(BIN)/voiceloom run
@@ -20,6 +20,10 @@ lint: .venv/.installed
 
 bench: .venv/.installed               ## ratios against peers; needs a trained voice for some
 	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+overfit: apt .venv/.installed         ## does it learn? sixteen utterances by heart, about six minutes
+	$(BIN)/dvc repro features
+	$(BIN)/python benchmarks/overfit.py
 
 clean:                                ## what can be made again; data, models, cache and registry stay
 	rm -rf .venv runs build dist *.egg-info model_src/*.egg-info .pytest_cache .ruff_cache .hypothesis

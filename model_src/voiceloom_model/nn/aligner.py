@@ -42,13 +42,17 @@ def repeated(tokens: Tensor, durations: Tensor, n_frames: int) -> Tensor:
 
 @torch.no_grad()
 def log_likelihood(mean: Tensor, log_std: Tensor | None, target: Tensor) -> Tensor:
-    """Of every frame (B, F, D) under every token's diagonal Gaussian (B, N, D): (B, N, F), constants left out."""
-    mean, target = mean.float(), target.float()
-    log_std = torch.zeros_like(mean) if log_std is None else log_std.float()
-    precision = (-2 * log_std).exp()
-    quadratic = precision @ target.square().transpose(1, 2) - 2 * (mean * precision) @ target.transpose(1, 2)
-    constant = (mean.square() * precision + 2 * log_std).sum(dim=-1, keepdim=True)
-    return -0.5 * (quadratic + constant)
+    """Of every frame (B, F, D) under every token's diagonal Gaussian (B, N, D): (B, N, F), constants left out.
+
+    In float32 whatever the autocast. It lies in memory as (B, F, N), as the search reads it fastest.
+    """
+    with torch.autocast(mean.device.type, enabled=False):
+        mean, target = mean.float(), target.float()
+        log_std = torch.zeros_like(mean) if log_std is None else log_std.float()
+        precision = (-2 * log_std).exp()
+        constant = -(0.5 * mean.square() * precision + log_std).sum(dim=-1).unsqueeze(1)
+        scores = torch.baddbmm(constant, target, (mean * precision).transpose(1, 2))
+        return scores.baddbmm_(target.square(), precision.transpose(1, 2), alpha=-0.5).transpose(1, 2)
 
 
 @torch.no_grad()
