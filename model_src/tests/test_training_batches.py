@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from voiceloom_model.training.batches import Plan, balanced, share_of
 from voiceloom_model.training.data import FRAME_MULTIPLE, round_up
-from voiceloom_model.training.feed import NOTHING, Feed, ahead
+from voiceloom_model.training.feed import NOTHING, Feed
 from voiceloom_model.training.options import Options
 
 OPTIONS = Options(
@@ -126,13 +126,3 @@ def test_the_mean_vector_and_the_nobody_of_the_table_are_drawn(utterances):
     assert 0.4 < means < 0.6 and 0.03 < nobody < 0.2
     sure = feed(known, mean_vector_share=1.0, unknown_speaker_share=0.0).fed(0, range(6)).parts[0].batch
     assert (sure.speaker == 0).all() and (sure.speaker_id == 1).all()
-
-
-def test_items_made_ahead_are_the_same_and_an_error_arrives():
-    def broken():
-        yield 1
-        raise ValueError("no more")
-
-    assert list(ahead(iter(range(5)))) == list(range(5))
-    with pytest.raises(ValueError, match="no more"):
-        list(ahead(broken()))

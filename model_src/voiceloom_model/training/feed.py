@@ -1,4 +1,7 @@
-"""What a rank is fed: its parts of each step's batch, made in a thread of their own while the step before is learned.
+"""What a rank is fed: its parts of each step's batch.
+
+Made when it is asked for: that takes a millisecond, while a thread that makes it ahead slows each of the network's
+operations to a half on a CPU.
 
 Everything random of an utterance comes from (seed, step, position in the whole batch), so that neither the ranks nor
 the micro-batches nor an interruption change what is drawn.
@@ -7,10 +10,9 @@ the micro-batches nor an interruption change what is drawn.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +23,6 @@ from voiceloom_model.training.draws import draw
 from voiceloom_model.training.options import Options
 from voiceloom_model.training.phases import Micro
 
-T = TypeVar("T")
 #: For a rank that has no utterance of a batch, and must compute along: a sum divided by this teaches nothing.
 NOTHING = Counts(math.inf, math.inf, math.inf)
 
@@ -45,10 +46,7 @@ class Feed:
     ranks: int = 1
 
     def steps(self, start: int) -> Generator[Fed]:
-        """What each step from `start` on is fed, for ever, one made ahead."""
-        return ahead(self._steps(start))
-
-    def _steps(self, start: int) -> Iterator[Fed]:
+        """What each step from `start` on is fed, for ever."""
         for step, batch in enumerate(Plan.of(self.utterances, self.options).batches(start), start):
             yield self.fed(step, batch)
 
@@ -84,13 +82,3 @@ class Feed:
 def utterance_seed(seed: int, step: int, position: int) -> int:
     """The seed of all that is random of one utterance in one step."""
     return int(np.random.SeedSequence((seed, step, position)).generate_state(1, np.uint64)[0])
-
-
-def ahead(items: Iterator[T]) -> Generator[T]:
-    """The same items, each made in another thread while the one before is used."""
-    with ThreadPoolExecutor(1, thread_name_prefix="feed") as maker:
-        end = object()
-        coming = maker.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = maker.submit(next, items, end)
-            yield item  # pyright: ignore[reportReturnType]
