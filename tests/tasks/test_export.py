@@ -32,7 +32,7 @@ def test_the_description_says_what_was_trained_on_and_nothing_of_scores(bundle):
     description = json.loads((bundle / "voice.json").read_text())
     assert description["licences"] == ["Apache-2.0"] and description["consent_ids"] == ["none-needed"]
     assert description["default_speaker"] == "heart" and description["noise_scale"] == 0.667
-    assert description["layout"] == "spread"
+    assert description["layout"] == "compact"
     assert not {"scores", "wer", "date"} & set(description)
     assert "| made | heart | en-US | Apache-2.0 | none-needed | 2 |" in (bundle / "MODEL_CARD.md").read_text()
 
