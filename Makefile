@@ -7,7 +7,7 @@ BIN := .venv/bin
 demo: apt .venv/.installed            ## recordings in, a registered voice out
 	$(BIN)/voiceloom run
 
-test: .venv/.installed                ## everything, about ten minutes
+test: .venv/.installed                ## everything, about thirteen minutes
 	$(BIN)/pytest
 
 test-fast: .venv/.installed           ## without what takes more than a few seconds
