@@ -14,6 +14,7 @@ from torch import Tensor
 
 from voiceloom_model.adapt import lora
 from voiceloom_model.nn.synthesizer import Synthesizer
+from voiceloom_model.training.checkpoint import save_weights
 
 WEIGHTS, DESCRIPTION = "adapter.safetensors", "adapter.json"
 FORMAT = 1
@@ -51,14 +52,12 @@ def save_adapter(
 
     `ValueError` for mode `full`, of which there is nothing smaller to keep than the checkpoint.
     """
-    from safetensors.torch import save_file
-
     if adaptation.mode == "full":
         raise ValueError("a voice adapted in full has no adapter: its checkpoint is the adapted voice")
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = dict(lora.factors(synthesizer, lora.DEFAULT))
     tensors |= {_SPEAKER + name: torch.as_tensor(vector).float() for name, vector in speakers.items()}
-    save_file({name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}, folder / WEIGHTS)
+    save_weights(folder / WEIGHTS, tensors)
     description = {
         "format": FORMAT,
         "mode": adaptation.mode,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from voiceloom_model.alignment import search_tensors
 from voiceloom_model.config import ModelConfig
+from voiceloom_model.nn.frames import expand
 
 
 class Aligner(nn.Module):
@@ -28,16 +29,9 @@ class Aligner(nn.Module):
         """Search, and sum the squared distance to the tokens found over each row's frames, halved, a dimension."""
         mean, target = self.mean(hidden).float(), target.detach().float()
         durations = best_path(log_likelihood(mean, None, target), token_mask, frame_mask, diagonal)
-        misfit = (repeated(mean, durations, target.shape[1]) - target).square() * frame_mask
+        expected, _ = expand(mean, durations, target.shape[1])
+        misfit = (expected - target).square() * frame_mask
         return durations, 0.5 * misfit.mean(dim=-1).sum(dim=1)
-
-
-def repeated(tokens: Tensor, durations: Tensor, n_frames: int) -> Tensor:
-    """Tokens (B, N, D) repeated for their durations (B, N): (B, F, D)."""
-    frames = torch.arange(n_frames, device=tokens.device)
-    index = torch.searchsorted(durations.cumsum(dim=1), frames.expand(len(tokens), -1).contiguous(), right=True)
-    index = index.clamp(max=tokens.shape[1] - 1)
-    return tokens.gather(1, index.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
 
 
 @torch.no_grad()

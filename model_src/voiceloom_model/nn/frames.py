@@ -94,9 +94,11 @@ class Coupling(nn.Module):
 class Flow(nn.Module):
     """Couplings with channel reversal between them: posterior latent ↔ prior latent, (B, F, L) both ways."""
 
+    coupling: ClassVar[type[nn.Module]] = Coupling
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.couplings = nn.ModuleList(Coupling(config) for _ in range(config.flow_couplings))
+        self.couplings = nn.ModuleList(self.coupling(config) for _ in range(config.flow_couplings))
 
     def forward(self, z: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
         """From the posterior's latent to the prior's."""

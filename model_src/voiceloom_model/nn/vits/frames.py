@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from voiceloom_model.config import ModelConfig
+from voiceloom_model.nn.frames import Flow
 from voiceloom_model.nn.vits.durations import speaker_projection
 
 
@@ -103,21 +104,7 @@ class WavenetCoupling(_Wrapped):
         return torch.cat([first, (second - shift if reverse else second + shift) * mask], dim=-1)
 
 
-class WavenetFlow(nn.Module):
-    """Couplings with channel reversal between them: posterior latent ↔ prior latent, (B, F, L) both ways."""
+class WavenetFlow(Flow):
+    """The same flow of WaveNet couplings: posterior latent ↔ prior latent, (B, F, L) both ways."""
 
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.couplings = nn.ModuleList(WavenetCoupling(config) for _ in range(config.flow_couplings))
-
-    def forward(self, z: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
-        """From the posterior's latent to the prior's."""
-        for coupling in self.couplings:
-            z = coupling(z, mask, speaker).flip(-1)
-        return z
-
-    def reverse(self, z: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
-        """From the prior's latent to the posterior's; undoes `forward` exactly."""
-        for coupling in reversed(self.couplings):
-            z = coupling(z.flip(-1), mask, speaker, reverse=True)
-        return z
+    coupling: ClassVar[type[nn.Module]] = WavenetCoupling
