@@ -7,7 +7,7 @@ BIN := .venv/bin
 demo: apt .venv/.installed            ## recordings in, a registered voice out
 	$(BIN)/voiceloom run
 
-test: .venv/.installed                ## everything, about thirteen minutes
+test: .venv/.installed browser        ## everything, about thirteen minutes
 	$(BIN)/pytest
 
 test-fast: .venv/.installed           ## without what takes more than a few seconds
@@ -28,7 +28,10 @@ overfit: apt .venv/.installed         ## does it learn? sixteen utterances by he
 clean:                                ## what can be made again; data, models, cache and registry stay
 	rm -rf .venv runs build dist *.egg-info model_src/*.egg-info .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: apt
+.PHONY: apt browser
+browser:                              # for the tests of the page; they are skipped without
+	@command -v chromium >/dev/null && command -v npm >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get install -y -qq --no-install-recommends chromium nodejs npm >/dev/null; } || echo 'Without chromium and npm the tests of the page in the browser are skipped'
+
 apt:
 	@! grep -q 'kind: debian' params.yaml || command -v apt-get >/dev/null || { echo 'The demo corpus is a Debian package and there is no apt here; use recordings of your own instead: make .venv/.installed && .venv/bin/voiceloom run --corpus FOLDER --speaker NAME --licence LICENCE --consent "who agreed, and when"' >&2; exit 2; }
 

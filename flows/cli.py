@@ -128,13 +128,69 @@ def say(
     language: Annotated[str | None, Option(help="Language of the text, e.g. en-US.")] = None,
     speed: Annotated[float, Option(min=0.25, max=4.0, help="Faster above 1.")] = 1.0,
     seed: Annotated[int, Option(help="The same seed gives the same audio.")] = 0,
+    subtitles: Annotated[Path | None, Option(help="Its words with their times, too: a file.srt, .vtt or .ass.")] = None,
 ) -> None:
     """Say a text with a voice."""
     from flows.speak import Manner, find_bundle
     from flows.speak import say as speak
 
-    seconds = speak(text, output, find_bundle(Path.cwd(), voice), Manner(speaker, language, speed, seed))
+    seconds = speak(text, output, find_bundle(Path.cwd(), voice), Manner(speaker, language, speed, seed), subtitles)
     print(f"{output}: {seconds:.2f} s")
+
+
+@app.command()
+def serve(
+    voice: Annotated[
+        list[str] | None, Option(help="A folder or NAME@ALIAS, or NAME= and either; repeatable; else models/voice.")
+    ] = None,
+    host: Annotated[
+        str, Option(help="The address to listen at; others than this machine's own want a key.")
+    ] = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="0 for any that is free.")] = 8001,
+    threads: Annotated[int, Option(min=1, help="Threads of one piece of speech.")] = 1,
+    workers: Annotated[int | None, Option(min=1, help="Pieces of speech computed at once; else by processors.")] = None,
+    precision: Annotated[str, Option(help="The graphs to speak with.")] = "int8",
+    max_characters: Annotated[int, Option(min=1, help="Of one text.")] = 4096,
+    cors: Annotated[list[str] | None, Option(help="Origin of a web page that may ask; repeatable.")] = None,
+) -> None:
+    """Serve voices to clients of OpenAI's speech API; VOICELOOM_API_KEY, where set, is asked of them."""
+    from flows.serve import serve as serve_voices
+    from voiceloom_model.serve.app import Settings
+    from voiceloom_model.serve.server import Listening, workers_for
+
+    settings = Settings(workers_for(workers, threads), max_characters=max_characters, origins=tuple(cors or ()))
+    serve_voices(Path.cwd(), voice or [], Listening(host, port, threads, precision, settings))
+
+
+@app.command()
+def web(
+    output: Annotated[Path, Option("-o", "--output", help="The folder to write; any static server can serve it.")],
+    voice: Annotated[str | None, Option(help="A bundle's folder or NAME@ALIAS; else models/voice.")] = None,
+    precision: Annotated[str, Option(help="int8 (small) or fp32 (exact).")] = "int8",
+) -> None:
+    """Make a page that speaks in the browser, offline: page, voice, text rules and engine in one folder."""
+    from flows.speak import find_bundle
+    from flows.web import build_page
+
+    page = build_page(find_bundle(Path.cwd(), voice), output, precision)
+    print(f"{output}: {page.megabytes} MB; it reads {', '.join(page.reads) or 'no language'}")
+    if page.phonemes_only:
+        print(f"From phonemes alone it speaks {', '.join(page.phonemes_only)}.")
+    print(f"To see it: python -m http.server -d {output}")
+
+
+@app.command()
+def slim(
+    output: Annotated[Path, typer.Argument(help="The new folder.")],
+    voice: Annotated[str | None, Option(help="A bundle's folder or NAME@ALIAS; else models/voice.")] = None,
+    precision: Annotated[str, Option(help="The one to keep.")] = "int8",
+) -> None:
+    """Copy a voice with one precision only: what a small device needs."""
+    from flows.speak import find_bundle
+    from voiceloom_model.runtime.bundle import slim as copy
+
+    folder = copy(find_bundle(Path.cwd(), voice), output, precision)
+    print(f"{output}: {sum(path.stat().st_size for path in folder.rglob('*') if path.is_file()) / 1e6:.1f} MB")
 
 
 @app.command()

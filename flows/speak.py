@@ -21,24 +21,37 @@ class Manner:
     seed: int = 0
 
 
-def say(text: str, output: Path, bundle: Path, manner: Manner) -> float:
-    """Speak `text` into a wav file; returns its length in seconds."""
-    import soundfile
-
+def say(text: str, output: Path, bundle: Path, manner: Manner, subtitles: Path | None = None) -> float:
+    """Speak `text` into a sound file, and its words into a subtitle file; returns the length in seconds."""
     from voiceloom_model.runtime import Voice
 
     if not text.strip():
         raise ValueError("there is no text to say")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"the folder {output.parent} for {output.name} is not there")
+    for path in filter(None, (output, subtitles)):
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"the folder {path.parent} for {path.name} is not there")
     voice = Voice.load(bundle)
     speaker = _speaker(voice, manner.speaker)
-    samples = voice.say(text, speaker=speaker, language=manner.language, speed=manner.speed, seed=manner.seed)
+    choices = {"speaker": speaker, "language": manner.language, "speed": manner.speed, "seed": manner.seed}
+    if subtitles is None:
+        samples = voice.say(text, **choices)
+    else:
+        from flows.subtitles import write_subtitles
+
+        speech = voice.speak(text, **choices)
+        samples = speech.samples
+        write_subtitles(speech.words, subtitles)
+    _write(samples, voice.sample_rate_hz, output)
+    return len(samples) / voice.sample_rate_hz
+
+
+def _write(samples: Any, sample_rate_hz: int, output: Path) -> None:
+    import soundfile
+
     try:
-        soundfile.write(output, samples, voice.sample_rate_hz)
+        soundfile.write(output, samples, sample_rate_hz)
     except (soundfile.LibsndfileError, TypeError) as error:
         raise ValueError(f"cannot write {output}: {error}; a name that ends in .wav or .flac will do") from error
-    return len(samples) / voice.sample_rate_hz
 
 
 def _speaker(voice: Any, given: str | None) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(ge=0.5, le=2)]
@@ -230,30 +230,65 @@ class TrainParams(Section):
 
 
 class QuantizeParams(Section):
-    """Which layers may go to 8 bits."""
+    """Which layers may go to 8 bits: how far they may move the mel (nepers) and, where limited, log durations."""
 
     calibration_utterances: int = Field(ge=1)
     max_mel_increase: float = Field(ge=0)
+    max_log_duration_change: float | None = Field(default=None, ge=0)
 
 
 class ExportParams(Section):
     """What the bundle holds, and how far it may stray from PyTorch. `noise_scale`: how lively (0 is flattest).
 
-    `duration_noise_scale` is the same for the rhythm of stochastic durations.
+    `duration_noise_scale` is the same for the rhythm of stochastic durations. Every precision beside fp32 says
+    `paired_sentences` sentences as fp32 does and is heard by `asr_model`; it ships when it is smaller and faster and
+    costs no more than the limits (word error rate as a share, cosine, DNSMOS). With 0 sentences nothing is tested.
+    `piper`: also Piper voices of the languages that allow it.
     """
 
-    precisions: list[Literal["fp32", "int8"]] = Field(min_length=1)
+    precisions: list[Literal["fp32", "fp16", "int8"]] = Field(min_length=1)
     noise_scale: float = Field(default=0.667, ge=0, le=2)
     duration_noise_scale: float = Field(default=0.8, ge=0, le=2)
     parity_lengths: int = Field(ge=1)
     parity_tolerance: float = Field(gt=0)
+    paired_sentences: int = Field(default=0, ge=0)
+    asr_model: str = "whisper-base"
+    max_wer_increase: float = Field(default=0.005, ge=0)
+    max_similarity_loss: float = Field(default=0.02, ge=0)
+    max_dnsmos_loss: float = Field(default=0.05, ge=0)
+    piper: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ExportParams:
+        if "fp32" not in self.precisions or len(set(self.precisions)) < len(self.precisions):
+            raise ValueError(f"precisions {self.precisions} must name fp32, which always ships, and each only once")
+        return self
+
+
+class TensorrtParams(Section):
+    """The decoder's precision, and the lengths to choose kernels for: tokens of a passage, frames of a window.
+
+    `max_wave_db` is how far the engines' sound may be from the graphs', RMS over RMS.
+    """
+
+    precision: Literal["fp32", "fp16"]
+    token_buckets: list[int] = Field(min_length=1)
+    frame_buckets: list[int] = Field(min_length=1)
+    max_wave_db: float
+
+    @field_validator("token_buckets", "frame_buckets")
+    @classmethod
+    def _ascending(cls, sizes: list[int]) -> list[int]:
+        if sizes != sorted(set(sizes)) or sizes[0] < 1:
+            raise ValueError(f"buckets must ascend from 1 or more, found {sizes}")
+        return sizes
 
 
 class EvaluateParams(Section):
-    """What is scored, and by which listener."""
+    """What is scored, and by which listener; without a `precision`, that which the voice speaks with by default."""
 
     asr_model: str
-    precision: Literal["fp32", "int8"]
+    precision: Literal["fp32", "fp16", "int8"] | None = None
     max_utterances: int = Field(ge=1)
     everyday_sentences: int = Field(ge=0)
     seed: int
@@ -288,6 +323,7 @@ class Params(Section):
     train: TrainParams
     quantize: QuantizeParams
     export: ExportParams
+    tensorrt: TensorrtParams
     evaluate: EvaluateParams
     gate: GateParams
     register_: RegisterParams = Field(alias="register")  # pydantic's own `register` must not be shadowed

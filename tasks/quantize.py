@@ -1,8 +1,9 @@
 """Which layers are safe at 8 bits, measured on held-out texts; and an 8-bit TorchScript voice.
 
 Reads the checkpoint and data/features. Each Linear layer is rounded alone, then all together: what counts is how
-far the spoken mel moves from that of the float voice, with the same durations and the same noise. Writes
-models/quantized/sensitivity.json, which export obeys, and voice.int8.ts.
+far the spoken mel moves from that of the float voice, with the same durations and the same noise, and how far the
+durations move that it would have chosen. Writes models/quantized/sensitivity.json, which export obeys, and
+voice.int8.ts.
 """
 
 from __future__ import annotations
@@ -28,13 +29,15 @@ STAGE = Stage(
     code=("tasks/quantize.py", "model_src/voiceloom_model/eight_bits.py"),
 )
 NOISE_SCALE = 0.333
+#: Change of the mel in nepers, and of log durations.
+Moved = tuple[float, float]
 
 
 def run(*, checkpoint: Path, features: Path, quantized: Path, quantize: QuantizeParams) -> Metrics:
     """Measure every layer, choose what stays float, and write the 8-bit TorchScript voice."""
     import torch
 
-    from voiceloom_model.eight_bits import Probe, save_torchscript
+    from voiceloom_model.eight_bits import TORCHSCRIPT, Probe, save_torchscript
     from voiceloom_model.features import MelConfig
     from voiceloom_model.nn.synthesizer import Synthesizer
 
@@ -43,26 +46,40 @@ def run(*, checkpoint: Path, features: Path, quantized: Path, quantize: Quantize
     mel = MelConfig(**json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))["mel"])
     examples = [_example(synthesizer, row) for row in held_out(features, quantize.calibration_utterances)]
     probe = Probe(synthesizer, mel, examples)
-    alone = {name: probe.moved([name])[0] for name in probe.linears}
-    kept = choose_float(alone, lambda names: probe.moved(names)[0], quantize.max_mel_increase)
+    alone = {name: probe.moved([name]) for name in probe.linears}
+    limits = (quantize.max_mel_increase, quantize.max_log_duration_change)
+    kept = choose_float(alone, probe.moved, limits)
     together = probe.moved(name for name in alone if name not in kept)
     summary = dict(zip(("mel_increase", "log_duration_change"), (round(x, 6) for x in together), strict=True))
+    quantized.mkdir(parents=True)
+    save_torchscript(synthesizer, kept, examples[0], quantized / TORCHSCRIPT)
     report = {
-        "increase_alone": {name: round(value, 6) for name, value in alone.items()},
+        "increase_alone": {name: round(mel, 6) for name, (mel, _) in alone.items()},
+        "log_duration_change_alone": {name: round(log, 6) for name, (_, log) in alone.items()},
         "keep_float": kept,
+        "torchscript_sha256": hashlib.sha256((quantized / TORCHSCRIPT).read_bytes()).hexdigest(),
         **summary,
     }
-    quantized.mkdir(parents=True)
     (quantized / "sensitivity.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    save_torchscript(synthesizer, kept, examples[0], quantized / "voice.int8.ts")
     return {"layers": len(alone), "kept_float": len(kept), **summary}
 
 
-def choose_float(alone: Mapping[str, float], increase: Callable[[list[str]], float], limit: float) -> list[str]:
-    """The fewest layers to keep float, most harmed first, so that the others together add at most `limit`."""
-    order = sorted(alone, key=lambda name: (-alone[name], name))
-    fewest = next((kept for kept in range(len(order)) if increase(order[kept:]) <= limit), len(order))
+def choose_float(
+    alone: Mapping[str, Moved], moved: Callable[[list[str]], Moved], limits: tuple[float, float | None]
+) -> list[str]:
+    """The fewest layers to keep float, most harmful first, so that the others together stay within both limits.
+
+    What a layer does to mel and durations is weighed by the limits; of durations there may be none.
+    """
+    order = sorted(alone, key=lambda name: (-_share_of(alone[name], limits), name))
+    fewest = next((kept for kept in range(len(order)) if _share_of(moved(order[kept:]), limits) <= 1), len(order))
     return sorted(order[:fewest])
+
+
+def _share_of(moved: Moved, limits: tuple[float, float | None]) -> float:
+    """How much of its limit the worse of the two takes up; more than 1 is past it."""
+    shares = [found / max(limit, 1e-12) for found, limit in zip(moved, limits, strict=True) if limit is not None]
+    return max(shares)
 
 
 def held_out(features: Path, count: int) -> list[dict]:

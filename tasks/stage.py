@@ -24,6 +24,9 @@ from tasks.params import Params, load_params
 #: Every stage, in the order data flows; `dvc.yaml` has the same (a test holds it).
 STAGES = ("fetch", "ingest", "segment", "features", "train", "quantize", "export", "evaluate", "gate", "register")
 
+#: Stages in a DVC project of their own, a folder, which is run only when it is asked for.
+ASIDE = {"tensorrt": "engines"}
+
 Metrics = dict[str, float | int | str | bool | None]
 
 
@@ -46,8 +49,8 @@ def run_stage(name: str, root: Path, params: Params | None = None) -> Metrics:
 
     Raises `ValueError` or `OSError` (one clear sentence) for what the user can mend.
     """
-    if name not in STAGES:
-        raise ValueError(f"there is no stage {name!r}; the stages are: {', '.join(STAGES)}")
+    if name not in (*STAGES, *ASIDE):
+        raise ValueError(f"there is no stage {name!r}; the stages are: {', '.join([*STAGES, *ASIDE])}")
     params = params or load_params(root / "params.yaml")
     module = importlib.import_module(f"tasks.{name}")
     declaration: Stage = module.STAGE

@@ -1,5 +1,10 @@
 """A tiny voice with random weights, exported as a bundle."""
 
+import atexit
+import json
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +46,7 @@ def description() -> Description:
         sample_rate_hz=16000,
         hop_length=256,
         latent=32,
+        context_frames=23,
         noise_scale=0.667,
         duration_noise_scale=0.8,
         layout="compact",
@@ -62,7 +68,22 @@ def description() -> Description:
 
 def make_bundle(folder: Path) -> Path:
     """Write the whole bundle."""
-    synthesizer = random_synthesizer()
+    return shutil.copytree(_built(), folder)
+
+
+def change_description(folder: Path, **changes) -> None:
+    """Change `voice.json` so that the sums still hold."""
+    path = folder / DESCRIPTION
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    write_sums(folder)
+
+
+@cache
+def _built() -> Path:
+    """A bundle for this process to copy: exporting takes seconds."""
+    keep = tempfile.TemporaryDirectory()
+    atexit.register(keep.cleanup)
+    folder, synthesizer = Path(keep.name) / "voice", random_synthesizer()
     export_synthesizer(synthesizer, folder / "fp32")
     (folder / "int8").mkdir()
     weights = {name: linear.weight.numpy() for name, linear in speaking_linears(synthesizer).items()}

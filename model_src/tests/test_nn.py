@@ -7,15 +7,16 @@ import pytest
 import torch
 from made_up import SMALL_VITS
 
-from voiceloom_model.config import VITS_PARTS, ModelConfig, model_config
+from voiceloom_model.config import VITS_PARTS, ModelConfig, VitsSizes, model_config
 from voiceloom_model.features import MelConfig, log_mel, magnitude_frames
 from voiceloom_model.nn.aligner import best_path, log_likelihood
 from voiceloom_model.nn.decoder import InverseStft
 from voiceloom_model.nn.discriminators import Discriminators
 from voiceloom_model.nn.frames import Flow, expand
 from voiceloom_model.nn.spectral import LogMel
-from voiceloom_model.nn.synthesizer import Synthesizer
+from voiceloom_model.nn.synthesizer import DECODERS, Synthesizer, context_frames
 from voiceloom_model.nn.text import whole_durations
+from voiceloom_model.runtime.windows import FIRST_FRAMES, LEAST_FRAMES, windows
 from voiceloom_model.training.data import collate
 from voiceloom_model.training.draws import draw
 
@@ -64,6 +65,72 @@ def test_expand_repeats_tokens_and_says_where_each_frame_lies():
     assert frames[0, :, 0].tolist() == [1, 2, 2, 2, 3, 3, 3]
     torch.testing.assert_close(positions[0, 1:4, 0], torch.tensor([0, 1 / 3, 2 / 3]))
     torch.testing.assert_close(positions[0, 1:4, 1], torch.tensor([2 / 3, 1 / 3, 0]))
+
+
+def test_expand_can_begin_anywhere():
+    hidden, durations = torch.randn(2, 5, 3), torch.tensor([[1, 3, 2, 4, 1], [2, 2, 2, 2, 2]])
+    whole = expand(hidden, durations, 12)
+    for start in (3, torch.tensor(3)):
+        for part, all_of_it in zip(expand(hidden, durations, 4, start), whole, strict=True):
+            assert torch.equal(part, all_of_it[:, 3:7])
+
+
+PARTS_THAT_REACH = [
+    {},
+    {"flow": "wavenet"},
+    {**VITS_PARTS, "vits": SMALL_VITS},
+    {"decoder": "hifigan", "vits": VitsSizes(upsample_channels=32)},
+]
+
+
+def every_frame_a_token(config, frames):
+    """Random inputs of `decode`, one frame a token, so that prior, flow and decoder all see a change of one token."""
+    durations = torch.ones(1, frames, dtype=torch.int64)
+    noise, speaker = torch.randn(1, frames, config.latent), torch.randn(1, 256)
+    return torch.randn(1, frames, config.hidden), durations, noise, speaker
+
+
+@pytest.mark.parametrize("given", PARTS_THAT_REACH, ids=["ours", "wavenet", "vits", "hifigan"])
+def test_a_frame_hears_as_far_as_its_context_and_no_further(config, given):
+    torch.manual_seed(0)
+    config = dataclasses.replace(config, **given)
+    synthesizer, context = shaken(Synthesizer(config)).eval(), context_frames(config)
+    hidden, durations, noise, speaker = every_frame_a_token(config, 2 * context + 21)
+    for given in (hidden, noise):
+        given.requires_grad_()
+    middle = context + 10
+    wave = synthesizer.decode(hidden, durations, noise, speaker).unflatten(1, (-1, config.hop_length))
+    heard = [
+        gradient.abs().sum(dim=-1)[0] > 0 for gradient in torch.autograd.grad(wave[0, middle].sum(), (hidden, noise))
+    ]
+    assert not any(frames[: middle - context].any() or frames[middle + context + 1 :].any() for frames in heard)
+    assert heard[0][middle - context] or heard[0][middle + context]
+
+
+@pytest.mark.parametrize("given", PARTS_THAT_REACH, ids=["ours", "wavenet", "vits", "hifigan"])
+def test_windows_with_their_context_are_the_whole(config, given):
+    torch.manual_seed(0)
+    config = dataclasses.replace(config, **given)
+    synthesizer, context = shaken(Synthesizer(config)).eval(), context_frames(config)
+    hidden, durations, noise, speaker = every_frame_a_token(config, FIRST_FRAMES + LEAST_FRAMES)
+    waves = []
+    with torch.no_grad():
+        whole = synthesizer.decode(hidden, durations, noise, speaker)
+        for window in windows(noise.shape[1], context):
+            part = noise[:, window.first : window.last]
+            wave = synthesizer.decode(hidden, durations, part, speaker, window.first)
+            waves.append(
+                wave.unflatten(1, (-1, config.hop_length))[:, window.start - window.first :][
+                    :, : window.stop - window.start
+                ]
+            )
+    assert len(waves) == 2
+    torch.testing.assert_close(torch.cat(waves, dim=1).flatten(1), whole, atol=1e-5, rtol=0)
+
+
+def test_a_part_that_does_not_say_how_far_it_reads_makes_the_context_unknown(config, monkeypatch):
+    monkeypatch.setitem(DECODERS, "istft", lambda config: torch.nn.Identity())
+    assert context_frames(config) is None
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,34 @@
 """Speaking from a bundle of random weights: what comes out is no speech, but it must be the same every time."""
 
-import json
-import shutil
+import hashlib
+import itertools
 import subprocess
 import sys
+import threading
+import warnings
 
 import numpy as np
+import onnxruntime
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_voice import make_bundle, unit_vector
+from made_voice import change_description, make_bundle, unit_vector
 
+from voiceloom_model import text as front_end
 from voiceloom_model.runtime import Voice
-from voiceloom_model.runtime.bundle import bundle_sha256, speaking_bytes, write_sums
+from voiceloom_model.runtime.bundle import write_sums
+from voiceloom_model.runtime.cloning import resample
 from voiceloom_model.runtime.passages import passages
-from voiceloom_model.runtime.voice import PAUSE_S, resample
+from voiceloom_model.runtime.reading import MAX_TOKENS
+from voiceloom_model.runtime.voice import PAUSE_S
+from voiceloom_model.runtime.windows import FIRST_FRAMES, LEAST_FRAMES, NEXT_FRAMES
 from voiceloom_model.text import front_end_identity
 
 TEXT = "Good morning, my friend."
+#: Three passages of more than one window each.
+LONG = (
+    "A sentence that goes on for quite a while, and then, long after all others, it comes to the end of its way. " * 6
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,22 +36,27 @@ def bundle(tmp_path_factory):
     return make_bundle(tmp_path_factory.mktemp("made") / "voice")
 
 
+@pytest.fixture(scope="module", params=["int8", "fp32"])
+def precision(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
 def voice(bundle):
     return Voice.load(bundle)
 
 
+@pytest.fixture(scope="module")
+def spoken(bundle, precision):
+    """A voice, and what it makes of `LONG`."""
+    voice = Voice.load(bundle, precision)
+    return voice, voice.say(LONG, seed=1)
+
+
 @pytest.fixture
-def copy(bundle, tmp_path):
-    """A bundle to be spoilt."""
-    return shutil.copytree(bundle, tmp_path / "copy")
-
-
-def rewrite(bundle, **changes):
-    """Change `voice.json` so that the sums still hold."""
-    path = bundle / "voice.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    write_sums(bundle)
+def copy(tmp_path):
+    """A bundle to be changed."""
+    return make_bundle(tmp_path / "copy")
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_other_ones(bundle, voice):
@@ -76,13 +92,92 @@ def test_a_speaker_has_a_language_of_its_own(voice):
     assert not np.array_equal(voice.say(word, "bert"), voice.say(word, "bert", "en-US"))
 
 
-def test_chunks_of_long_text_are_what_say_returns(voice):
-    text = "A sentence that goes on for quite a while, and then it stops. " * 5
-    chunks = list(voice.stream(text, seed=1))
-    assert len(chunks) == len(passages(text)) > 1
-    np.testing.assert_array_equal(np.concatenate(chunks), voice.say(text, seed=1))
-    pause = round(PAUSE_S * voice.sample_rate_hz)
-    assert not chunks[1][:pause].any() and chunks[1][pause:].any()
+@settings(max_examples=20, deadline=None)
+@given(chunk_s=st.floats(1e-4, 30))
+def test_stream_is_say_to_the_bit_in_chunks_of_any_size(spoken, chunk_s):
+    voice, whole = spoken
+    chunks = list(voice.stream(LONG, seed=1, chunk_s=chunk_s))
+    np.testing.assert_array_equal(np.concatenate(chunks), whole)
+    size = max(1, round(chunk_s * voice.sample_rate_hz))
+    assert all(len(chunk) == size for chunk in chunks[:-1]) and 0 < len(chunks[-1]) <= size
+
+
+def test_stream_comes_window_by_window_with_pauses_between_passages(spoken):
+    voice, whole = spoken
+    chunks = list(voice.stream(LONG, seed=1))
+    np.testing.assert_array_equal(np.concatenate(chunks), whole)
+    pause, hop = round(PAUSE_S * voice.sample_rate_hz), voice.description.hop_length
+    firsts = [number for number, chunk in enumerate(chunks) if not chunk[:pause].any()]
+    assert len(firsts) == len(list(passages(LONG))) - 1 == 2 and len(chunks) == 6
+    assert len(chunks[0]) == FIRST_FRAMES * hop and chunks[firsts[0]][pause:].any()
+    assert max(map(len, chunks)) < (NEXT_FRAMES + LEAST_FRAMES) * hop + pause
+
+
+def test_the_first_chunk_waits_for_no_text_that_comes_later(voice, monkeypatch):
+    read = []
+    monkeypatch.setattr(front_end, "phonemize", lambda *given: read.append(given[0]) or "hɛlˈoʊ.")
+    chunks = voice.stream(LONG * 100)
+    next(chunks)
+    assert read == list(itertools.islice(passages(LONG * 100), 1))
+    next(chunks)
+    assert len(read) == 2
+
+
+def test_a_passage_sounds_the_same_wherever_it_stands(voice):
+    one = voice.say(TEXT)
+    pair = voice.say(f"{TEXT}\n\n{TEXT}")
+    pause = np.zeros(round(PAUSE_S * voice.sample_rate_hz), np.float32)
+    np.testing.assert_array_equal(pair, np.concatenate([one, pause, one]))
+
+
+SPEAK_IN_A_PROCESS = """
+import hashlib, sys
+from voiceloom_model.runtime import Voice
+for precision, threads in (("int8", 1), ("int8", 2), ("fp32", 1), ("fp32", 2)):
+    samples = Voice.load(sys.argv[1], precision, threads).say(sys.argv[2], seed=1)
+    print(hashlib.sha256(samples.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_bits_at_any_precision_and_number_of_threads(bundle, voice):
+    command = [sys.executable, "-c", SPEAK_IN_A_PROCESS, str(bundle), LONG]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    one, other = (process.communicate()[0].split() for process in running)
+    assert one == other and len(one) == 4
+    assert hashlib.sha256(voice.say(LONG, seed=1).tobytes()).hexdigest() == one[0]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_batch_is_each_text_alone(bundle, precision, threads):
+    voice = Voice.load(bundle, precision, threads=threads)
+    texts = [TEXT, LONG, "A.", "And one more of them.", TEXT]
+    for alone, batched in zip(map(voice.say, texts), voice.batch(texts), strict=True):
+        np.testing.assert_allclose(batched, alone, rtol=0, atol=1e-5)
+    assert voice.batch([]) == []
+    with pytest.raises(ValueError, match="nothing to say"):
+        voice.batch([TEXT, "…"])
+
+
+def test_several_threads_may_speak_with_one_voice(voice):
+    whole, found = voice.say(TEXT), []
+    threads = [threading.Thread(target=lambda: found.append(voice.say(TEXT))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 and all(np.array_equal(one, whole) for one in found)
+
+
+@pytest.mark.parametrize("text", ["A", "I", "Yes.", "5", "x" * 700, "Hm…", "!Yes", "O’", "a-b-c-d"])
+def test_very_short_and_very_long_words_are_spoken(voice, text):
+    samples = voice.say(text)
+    assert len(samples) >= 3 * 256 and np.isfinite(samples).all() and samples.any()
+
+
+@pytest.mark.parametrize("speed", [0.25, 4.0])
+def test_any_speed_streams_what_it_says(voice, speed):
+    np.testing.assert_array_equal(np.concatenate(list(voice.stream(LONG, speed=speed))), voice.say(LONG, speed=speed))
 
 
 @pytest.mark.parametrize(
@@ -94,12 +189,58 @@ def test_chunks_of_long_text_are_what_say_returns(voice):
         ({"text": TEXT, "speaker": np.full(256, np.nan)}, "256 finite numbers"),
         ({"text": TEXT, "language": "fr"}, "its languages are: en-GB, en-US"),
         ({"text": TEXT, "speed": 9.0}, "speed 9.0 is outside"),
+        ({"text": TEXT, "speed": float("nan")}, "speed nan is outside"),
         ({"text": TEXT, "seed": -1}, "seed -1"),
+        ({"text": TEXT, "seed": 0.5}, "seed 0.5"),
+        ({"text": TEXT, "chunk_s": 0.0}, "chunk_s 0.0"),
+        ({"text": TEXT, "chunk_s": float("inf")}, "chunk_s inf"),
     ],
 )
-def test_what_cannot_be_said_is_one_sentence(voice, arguments, words):
+def test_what_cannot_be_said_is_one_sentence_before_anything_is_said(voice, arguments, words):
     with pytest.raises(ValueError, match=words):
-        voice.say(**arguments)
+        voice.stream(**arguments)
+
+
+def test_a_long_text_with_nothing_to_say_is_not_repeated(voice):
+    with pytest.raises(ValueError, match="nothing to say") as caught:
+        voice.say("… " * 10_000)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"threads": 0}, "threads is 0, expected a whole number from 1"),
+        ({"threads": 10**9}, "threads is 1000000000"),
+        ({"provider": "abacus"}, r"no provider 'abacus' in this ONNX Runtime; there are: .*cpu"),
+        ({"precision": "fp16"}, "it has: fp32, int8"),
+    ],
+)
+def test_what_there_is_not_to_run_on_is_one_sentence(bundle, choice, words):
+    with pytest.raises(ValueError, match=words):
+        Voice.load(bundle, **choice)
+
+
+def test_a_provider_that_does_not_start_is_not_replaced_in_silence(bundle, monkeypatch):
+    names = ["CUDAExecutionProvider", *onnxruntime.get_available_providers()]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="could not start it on this machine"):
+        warnings.simplefilter("ignore")  # ONNX Runtime says so too
+        Voice.load(bundle, provider="cuda")
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_while_a_long_text_streams(bundle):
+    """Resident memory after each passage but the first few, in a process of its own."""
+    code = (
+        "import sys; from voiceloom_model.runtime import Voice; sizes = [];"
+        "pages = lambda: int(open('/proc/self/statm').read().split()[1]);"
+        "[sizes.append(pages()) for _ in Voice.load(sys.argv[1]).stream(sys.argv[2])];"
+        "print((max(sizes) - sizes[len(sizes) // 4]) * 4096 / 1e6)"
+    )
+    text = (LONG * 20)[:10_000]
+    done = subprocess.run([sys.executable, "-c", code, str(bundle), text], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 5, "megabytes"
 
 
 def test_clone_is_the_speaker_encoder_at_any_rate(voice):
@@ -131,68 +272,6 @@ def test_speaking_imports_no_torch(bundle):
     subprocess.run([sys.executable, "-c", code, str(bundle)], check=True)
 
 
-class TestBroken:
-    """A bundle that is not whole or not ours gets one sentence."""
-
-    def test_no_bundle(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match="not a voice bundle"):
-            Voice.load(tmp_path)
-
-    def test_altered_file(self, copy):
-        graph = copy / "int8" / "decoder.onnx"
-        content = bytearray(graph.read_bytes())
-        content[len(content) // 2] ^= 1
-        graph.write_bytes(content)
-        with pytest.raises(ValueError, match=r"int8/decoder\.onnx was altered"):
-            Voice.load(copy)
-
-    def test_missing_file(self, copy):
-        (copy / "MODEL_CARD.md").unlink()
-        with pytest.raises(ValueError, match=r"MODEL_CARD\.md is missing"):
-            Voice.load(copy)
-
-    def test_extra_file(self, copy):
-        (copy / "fp32" / "notes.txt").write_text("hello")
-        with pytest.raises(ValueError, match=r"fp32/notes\.txt is not listed"):
-            Voice.load(copy)
-
-    def test_link_to_the_same_content(self, copy, bundle):
-        (copy / "MODEL_CARD.md").unlink()
-        (copy / "MODEL_CARD.md").symlink_to(bundle / "MODEL_CARD.md")
-        with pytest.raises(ValueError, match=r"MODEL_CARD\.md is a link"):
-            Voice.load(copy)
-
-    def test_unknown_precision(self, bundle):
-        with pytest.raises(ValueError, match="it has: fp32, int8"):
-            Voice.load(bundle, precision="fp16")
-
-    def test_newer_format(self, copy):
-        rewrite(copy, format=99)
-        with pytest.raises(ValueError, match="format 99"):
-            Voice.load(copy)
-
-    def test_unknown_key(self, copy):
-        rewrite(copy, mood="gay")
-        with pytest.raises(ValueError, match="'mood' is missing or unknown"):
-            Voice.load(copy)
-
-    def test_no_json(self, copy):
-        (copy / "voice.json").write_text("[]")
-        write_sums(copy)
-        with pytest.raises(ValueError, match="does not describe a voice"):
-            Voice.load(copy)
-
-    def test_another_front_end(self, copy):
-        rewrite(copy, front_ends={"en-US": {"name": "other", "version": "1", "data": "x"}})
-        with pytest.raises(ValueError, match="needs the en-US front end"):
-            Voice.load(copy)
-
-    def test_another_table_of_symbols(self, copy):
-        rewrite(copy, symbols_sha256="0" * 64)
-        with pytest.raises(ValueError, match="another table of symbols"):
-            Voice.load(copy)
-
-
 def test_the_lexicon_of_the_bundle_decides_what_is_said(bundle, copy):
     (copy / "lexicon.tsv").write_text("friend\tfɹɛndfɹɛnd\n", encoding="utf-8")
     write_sums(copy)
@@ -203,27 +282,20 @@ def test_the_lexicon_of_the_bundle_decides_what_is_said(bundle, copy):
         Voice.load(copy)
 
 
+def test_what_takes_more_phonemes_than_a_passage_has_is_spoken_in_pieces(copy):
+    (copy / "lexicon.tsv").write_text(f"friend\t{'fɹˈɛnd ' * 300}\nword\t{'wˈɜɹd' * 300}\n", encoding="utf-8")
+    write_sums(copy)
+    reader, tag = Voice.load(copy)._reader, "en-US"
+    for text, has_spaces in (("My friend!", True), ("A word.", False)):
+        pieces = [piece.tokens for piece in reader.passages(text, tag)]
+        assert len(pieces) > 1 and all(len(piece.ids) <= MAX_TOKENS for piece in pieces)
+        found = [token for piece in pieces for token in piece.ids[1:-1]]
+        assert found == front_end.encode(front_end.phonemize(text, tag, reader.lexicon)).ids[1:-1]
+        between_words = [piece.ids[-2] == front_end.SYMBOLS[" "] for piece in pieces[:-1]]
+        assert all(between_words) if has_spaces else not all(between_words)
+    assert len(Voice.load(copy).speak("My friend, my word.").words) > 300
+
+
 def test_a_voice_of_a_chosen_front_end_is_read_by_it(bundle, copy):
-    rewrite(copy, front_ends={tag: front_end_identity(tag, "characters") for tag in ("en-GB", "en-US")})
+    change_description(copy, front_ends={tag: front_end_identity(tag, "characters") for tag in ("en-GB", "en-US")})
     assert not np.array_equal(Voice.load(copy).say(TEXT), Voice.load(bundle).say(TEXT))
-
-
-def test_identity_and_size_follow_the_content(bundle, copy):
-    assert bundle_sha256(bundle) == bundle_sha256(copy)
-    assert speaking_bytes(copy, "int8") < speaking_bytes(copy, "fp32")
-    rewrite(copy, noise_scale=0.5)
-    assert bundle_sha256(bundle) != bundle_sha256(copy)
-
-
-@given(st.text(alphabet="ab .,!?\n\"'", max_size=300), st.integers(5, 60))
-def test_passages_lose_no_word_and_keep_the_limit(text, limit):
-    parts = passages(text, limit)
-    assert all(0 < len(part) <= limit for part in parts)
-    assert "".join("".join(parts).split()) == "".join(text.split())
-
-
-def test_passages_end_at_sentences_then_clauses_then_words():
-    assert passages("One two. Three four! Five", 20) == ["One two. Three four!", "Five"]
-    assert passages("One two three, four five six", 16) == ["One two three,", "four five six"]
-    assert passages("One two\n\nThree", 100) == ["One two", "Three"]
-    assert passages('He said "no." Then he left.', 15) == ['He said "no."', "Then he left."]

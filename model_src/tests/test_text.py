@@ -103,6 +103,11 @@ def test_any_text_gives_ids_within_the_table(text, language):
     assert phonemes == unicodedata.normalize("NFD", phonemes) == " ".join(phonemes.split())
 
 
+def test_a_chain_of_thousands_of_parts_is_read_word_by_word():
+    # hibari's time grows with the cube of the parts: without the cut this would take minutes
+    assert phonemize("a-" * 2048, "en-US").count(" ") == 2047
+
+
 def test_digits_of_other_scripts_are_read_as_digits():
     assert phonemize("¹ or ٣", "en-US") == phonemize("1 or 3", "en-US")
 

@@ -284,7 +284,7 @@ def test_exported_graphs_speak_the_same_at_any_length(duration, tmp_path):
         inputs = random_inputs(voice, tokens, seed=tokens)
         for session, given, expected in (
             (encoder, inputs.encoder, voice.encode(*inputs.encoder)),
-            (decoder, inputs.decoder, [voice.decode(*inputs.decoder)]),
+            (decoder, (*inputs.decoder, inputs.start), [voice.decode(*inputs.decoder)]),
         ):
             names = [value.name for value in session.get_inputs()]
             made = session.run(None, {name: value.numpy() for name, value in zip(names, given, strict=True)})

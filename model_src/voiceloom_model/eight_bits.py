@@ -23,6 +23,8 @@ from voiceloom_model.nn.synthesizer import Synthesizer
 
 #: The parts that `encode` and `decode` use; the rest is for training.
 SPEAKING_PARTS = ("text", "durations", "prior", "flow", "decoder")
+#: The TorchScript voice's file name.
+TORCHSCRIPT = "voice.int8.ts"
 #: Exported weights get 7 bits' range (see export.int8), inputs 8.
 WEIGHT_LEVELS, INPUT_LEVELS = 64, 255
 

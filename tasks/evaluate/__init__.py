@@ -59,7 +59,7 @@ def run(
     spoken = _speak(speaker, features, sentences, evaluate)
     speed = measure_speed(speaker, [one.text for one in spoken["recordings"][:SPEED_TEXTS]])
     scores = _listen(spoken, evaluate)
-    report: dict = _report(voice, scores, evaluate)
+    report: dict = _report(voice, speaker.precision, scores, evaluate)
     report["speed_passed"] = speed["rtf"] <= gate.max_rtf
     evaluation.write_text(json.dumps(report, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     page.write_text(render(report, scores, spoken, MelConfig(**audio.model_dump())), encoding="utf-8")
@@ -95,7 +95,7 @@ def _listen(spoken: Mapping[str, Sequence[Spoken]], evaluate: EvaluateParams) ->
     return scores
 
 
-def _report(voice: Path, scores: Mapping[str, Sequence[Score]], evaluate: EvaluateParams) -> dict:
+def _report(voice: Path, precision: str, scores: Mapping[str, Sequence[Score]], evaluate: EvaluateParams) -> dict:
     """`evaluation.json`, but for the speed."""
     from tasks.evaluate.scoring import summarise
     from voiceloom_model.runtime.bundle import bundle_sha256, speaking_bytes
@@ -103,10 +103,10 @@ def _report(voice: Path, scores: Mapping[str, Sequence[Score]], evaluate: Evalua
     sets = {name: summarise(several, evaluate.seed) | {SETS[name]: len(several)} for name, several in scores.items()}
     return {
         "bundle_hash": bundle_sha256(voice),
-        "precision": evaluate.precision,
+        "precision": precision,
         "asr_model": evaluate.asr_model,
         **sets,
-        "size_mb": round(speaking_bytes(voice, evaluate.precision) / 1e6, 2),
+        "size_mb": round(speaking_bytes(voice, precision) / 1e6, 2),
         "heard": {name: [_heard(score) for score in several] for name, several in scores.items()},
     }
 

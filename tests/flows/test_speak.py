@@ -1,10 +1,16 @@
 """`voiceloom say` with a voice that only remembers what it was told."""
 
+import itertools
+
 import numpy as np
 import pytest
 import soundfile
 
 from flows.speak import Manner, find_bundle, say, voice_lines
+from flows.subtitles import LINE_CHARACTERS, LINES, MAX_CUE_S, cues
+from voiceloom_model.runtime import Speech, Timed
+
+WORDS = (Timed("Hello,", 0.1, 0.5), Timed("you.", 0.6, 1.25), Timed("Bye!", 1.5, 61.0))
 
 
 class RememberingVoice:
@@ -14,6 +20,9 @@ class RememberingVoice:
     def say(self, text, **manner):
         type(self).told = (text, manner)
         return np.full(8000, 0.5, np.float32)
+
+    def speak(self, text, **manner):
+        return Speech(self.say(text, **manner), 16000, (), WORDS)
 
     def clone(self, wave, sample_rate_hz):
         return ("cloned", wave.shape, sample_rate_hz)
@@ -37,6 +46,33 @@ def test_a_recording_as_speaker_is_imitated(tmp_path, voice):
     soundfile.write(tmp_path / "someone.wav", np.zeros((4000, 2)), 8000)
     say("Hello.", tmp_path / "out.wav", tmp_path, Manner(str(tmp_path / "someone.wav")))
     assert voice.told[1]["speaker"] == ("cloned", (4000,), 8000)
+
+
+def test_subtitles_have_the_words_and_their_times(tmp_path, voice):
+    assert say("Hello, you. Bye!", tmp_path / "out.wav", tmp_path, Manner("eva", seed=3), tmp_path / "out.srt") == 0.5
+    assert voice.told == ("Hello, you. Bye!", {"speaker": "eva", "language": None, "speed": 1.0, "seed": 3})
+    expected = "1\n00:00:00,100 --> 00:00:01,250\nHello, you.\n\n2\n00:00:01,500 --> 00:01:01,000\nBye!\n"
+    assert (tmp_path / "out.srt").read_text().strip() == expected.strip()
+    say("Hello.", tmp_path / "out.wav", tmp_path, Manner(), tmp_path / "out.vtt")
+    assert (tmp_path / "out.vtt").read_text().startswith("WEBVTT")
+
+
+def test_subtitles_in_no_known_format_are_one_sentence(tmp_path, voice):
+    with pytest.raises(ValueError, match=r"\.srt, \.vtt or \.ass"):
+        say("Hello.", tmp_path / "out.wav", tmp_path, Manner(), tmp_path / "out.pdf")
+    with pytest.raises(FileNotFoundError, match=r"for out\.srt is not there"):
+        say("Hello.", tmp_path / "out.wav", tmp_path, Manner(), tmp_path / "no" / "out.srt")
+
+
+def test_a_cue_is_short_and_ends_with_a_sentence_or_a_pause():
+    words = [Timed(f"word{number}", number * 0.3, number * 0.3 + 0.25) for number in range(60)]
+    words[10] = words[10]._replace(text="end.)")
+    words += [Timed("late", 30.0, 30.5)]
+    found = list(cues(words))
+    assert " ".join(cue.text for cue in found).split() == [word.text for word in words]
+    assert all(len(cue.text) <= LINES * LINE_CHARACTERS and cue.end_s - cue.start_s <= MAX_CUE_S for cue in found)
+    assert any(cue.text.endswith("end.)") for cue in found) and found[-1] == words[-1]
+    assert all(one.end_s <= two.start_s for one, two in itertools.pairwise(found))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from tasks.records import FEATURES, write_shard
 from voiceloom_model.features import MelConfig, log_mel, pad_to_frames
 from voiceloom_model.text import encode, front_end_identity, phonemize
 
+SENTENCES = Path(__file__).parents[2] / "data" / "sentences"
+
 #: Held out are b and c.
 TEXTS = {
     "a": "Please enter your number.",
@@ -115,8 +117,8 @@ def bundle(checkpoint, quantized, features_table, lexicon, tmp_path_factory) -> 
     from tasks import export
     from tasks.params import ExportParams
 
-    folder = tmp_path_factory.mktemp("models") / "voice"
-    params = ExportParams(precisions=["fp32", "int8"], parity_lengths=2, parity_tolerance=1e-4)
+    models = tmp_path_factory.mktemp("models")
+    params = ExportParams(precisions=["fp32", "int8"], parity_lengths=2, parity_tolerance=1e-4, piper=False)
     inputs = {"checkpoint": checkpoint, "quantized": quantized, "features": features_table, "lexicon": lexicon}
-    export.run(**inputs, voice=folder, export=params)
-    return folder
+    export.run(**inputs, sentences=SENTENCES, voice=models / "voice", piper=models / "piper", export=params)
+    return models / "voice"

@@ -1,5 +1,11 @@
+import hashlib
 import json
+import pickle
+import re
+from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -10,9 +16,11 @@ from voiceloom_model.eight_bits import speaking_linears
 from voiceloom_model.export.graphs import random_inputs
 from voiceloom_model.nn.synthesizer import Synthesizer
 
+HOW_TO = Path(__file__).parents[2] / "docs" / "torchscript.md"
 
-def quantize(checkpoint, features_table, folder, limit):
-    params = QuantizeParams(calibration_utterances=1, max_mel_increase=limit)
+
+def quantize(checkpoint, features_table, folder, limit, log_limit=None):
+    params = QuantizeParams(calibration_utterances=1, max_mel_increase=limit, max_log_duration_change=log_limit)
     metrics = run(checkpoint=checkpoint, features=features_table, quantized=folder, quantize=params)
     return metrics, json.loads((folder / "sensitivity.json").read_text())
 
@@ -32,24 +40,72 @@ def test_every_speaking_layer_is_measured_and_the_limit_is_kept(checkpoint, feat
     assert worst in strict["keep_float"]
 
 
-def test_the_torchscript_voice_speaks_almost_as_the_network(checkpoint, quantized):
+def test_durations_are_kept_as_well(checkpoint, features_table, quantized, tmp_path):
+    easy = json.loads((quantized / "sensitivity.json").read_text())
+    limit = 0.5 * easy["log_duration_change"]
+    _, strict = quantize(checkpoint, features_table, tmp_path / "strict", 1.0, limit)
+    assert strict["keep_float"] and strict["log_duration_change"] <= limit < easy["log_duration_change"]
+    moving = easy["log_duration_change_alone"]
+    assert max(moving, key=lambda name: moving[name]) in strict["keep_float"]
+    assert not any(name.startswith(("prior", "flow", "decoder")) for name in strict["keep_float"])
+
+
+@pytest.mark.parametrize("tokens", [3, 25, 120])
+def test_the_torchscript_voice_speaks_almost_as_the_network_and_the_int8_graphs(checkpoint, quantized, bundle, tokens):
     synthesizer = Synthesizer.from_folder(checkpoint).requires_grad_(False)
     voice = torch.jit.load(str(quantized / "voice.int8.ts"))
-    inputs = random_inputs(synthesizer, 25, seed=1)
+    inputs = random_inputs(synthesizer, tokens, seed=1)
+    (encoded, logs), (exact, exact_logs) = voice.encode(*inputs.encoder), synthesizer.encode(*inputs.encoder)
+    assert encoded.shape == exact.shape and 0 < (logs - exact_logs).abs().mean() < 0.1
     wave, exact = voice.decode(*inputs.decoder), synthesizer.decode(*inputs.decoder)
     assert wave.shape == exact.shape == (1, int(inputs.durations.sum()) * 256)
     assert 0 < (wave - exact).square().mean() < 0.1 * exact.square().mean()
+    graph = decoded(bundle / "int8" / "decoder.onnx", inputs)
+    assert graph.shape == wave.shape
+    assert (wave - graph).square().mean() < 0.1 * exact.square().mean()
+
+
+def decoded(graph, inputs):
+    session = onnxruntime.InferenceSession(graph)
+    given = {entry.name: getattr(inputs, entry.name).numpy() for entry in session.get_inputs() if entry.name != "start"}
+    return torch.from_numpy(session.run(None, {**given, "start": np.asarray(0)})[0])
+
+
+def test_the_documented_way_to_speak_works(quantized, bundle, tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "quantized").symlink_to(quantized)
+    (tmp_path / "models" / "voice").symlink_to(bundle)
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = re.findall(r"```python\n(.*?)```", HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
+    found = {}
+    exec(snippet, found)
+    assert found["wave"].ndim == 1 and len(found["wave"]) > 4000 and found["wave"].isfinite().all()
+
+
+def test_the_torchscript_voice_is_the_one_whose_sum_is_written_and_loads_without_python_pickles(quantized, monkeypatch):
+    path = quantized / "voice.int8.ts"
+    written = json.loads((quantized / "sensitivity.json").read_text())["torchscript_sha256"]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == written
+
+    def refuse(*_, **__):
+        raise AssertionError("Python unpickled something")
+
+    for module, name in ((pickle, "load"), (pickle, "loads"), (pickle, "Unpickler"), (torch, "load")):
+        monkeypatch.setattr(module, name, refuse)
+    assert torch.jit.load(str(path)).encode is not None
 
 
 def test_choosing_keeps_the_fewest_and_the_worst():
-    alone = {"a": 0.1, "b": 0.4, "c": 0.2}
+    alone = {"a": (0.1, 0.0), "b": (0.4, 0.0), "c": (0.2, 0.03)}
 
-    def increase(names):
-        return sum(alone[name] for name in names)
+    def moved(names):
+        return tuple(sum(alone[name][kind] for name in names) for kind in (0, 1))
 
-    assert choose_float(alone, increase, 1.0) == []
-    assert choose_float(alone, increase, 0.35) == ["b"]
-    assert choose_float(alone, increase, 0.0) == ["a", "b", "c"]
+    assert choose_float(alone, moved, (1.0, None)) == []
+    assert choose_float(alone, moved, (0.35, None)) == ["b"]
+    assert choose_float(alone, moved, (0.0, None)) == ["a", "b", "c"]
+    assert choose_float(alone, moved, (1.0, 0.01)) == ["c"], "past its limit for durations, though not for the mel"
+    assert choose_float(alone, moved, (0.35, 0.1)) == ["b"]
 
 
 def test_calibration_takes_the_same_held_out_rows_every_time(features_table):

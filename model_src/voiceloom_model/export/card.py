@@ -44,7 +44,12 @@ names above.
 
 ## What it holds
 
-Precisions: {precisions}. The fp32 graphs differ from PyTorch by at most {tolerance:g}. {int8}
+Precisions: {precisions}; it speaks with the first unless told otherwise. The fp32 graphs differ from PyTorch by at
+most {tolerance:g}.
+{int8}`contract.json` says what every graph takes
+and gives.
+
+{trial}
 
 The speaker encoder is Resemblyzer's (GE2E, Apache-2.0), the English front end hibari's G2P (Apache-2.0).
 
@@ -58,9 +63,11 @@ The speaker encoder is Resemblyzer's (GE2E, Apache-2.0), the English front end h
 """
 
 
-def model_card(description: Description, sources: Sequence[Source], tolerance: float, kept: int) -> str:
-    """The card's text; `kept` layers stay float in the int8 graphs."""
-    int8 = f"In the int8 graphs {kept} layers that 8 bits would harm stay float." if kept else ""
+def model_card(
+    description: Description, sources: Sequence[Source], tolerance: float, kept: int, trial: str = ""
+) -> str:
+    """The card's text; `kept` layers stay float in the int8 graphs, `trial` says how its precisions compare."""
+    int8 = f"In the int8 graphs {kept} layers that 8 bits would harm stay float.\n" if kept else ""
     return TEMPLATE.format(
         name=", ".join(description.speakers),
         languages=", ".join(description.languages),
@@ -69,6 +76,7 @@ def model_card(description: Description, sources: Sequence[Source], tolerance: f
         precisions=", ".join(description.precisions),
         tolerance=tolerance,
         int8=int8,
+        trial=trial,
     )
 
 

@@ -45,15 +45,19 @@ class EncoderGraph(nn.Module):
 
 
 class DecoderGraph(nn.Module):
-    """encoded (1, N, H), durations (1, N), noise (1, F, L), speaker (1, S) → wave (1, T)."""
+    """encoded (1, N, H), durations (1, N), noise (1, F, L), speaker (1, S), start () → wave (1, T).
+
+    The wave of frames start … start + F of a text; durations are those of the whole text, noise those frames'. The
+    network is cut here because a prior at frame rate needs whole durations, which the host rounds at a speed.
+    """
 
     def __init__(self, synthesizer: Synthesizer) -> None:
         super().__init__()
         self.synthesizer = synthesizer
 
-    def forward(self, encoded: Tensor, durations: Tensor, noise: Tensor, speaker: Tensor) -> Tensor:
+    def forward(self, encoded: Tensor, durations: Tensor, noise: Tensor, speaker: Tensor, start: Tensor) -> Tensor:
         """Make sound."""
-        return self.synthesizer.decode(encoded, durations, noise, speaker)
+        return self.synthesizer.decode(encoded, durations, noise, speaker, start)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Inputs:
     durations: Tensor
     noise: Tensor
     duration_noise: Tensor | None
+    start: Tensor
 
     @property
     def encoder(self) -> tuple[Tensor, ...]:
@@ -77,7 +82,7 @@ class Inputs:
 
     @property
     def decoder(self) -> tuple[Tensor, ...]:
-        """What the decoder takes, in order."""
+        """What the decoder takes to speak the whole text, in order; its last input is `start`."""
         return self.encoded, self.durations, self.noise, self.speaker
 
 
@@ -94,7 +99,7 @@ def random_inputs(synthesizer: Synthesizer, tokens: int, seed: int) -> Inputs:
     encoded, log_durations = synthesizer.encode(ids, stress, language, speaker, duration_noise)
     durations = whole_durations(log_durations) + torch.randint(1, 10, (1, tokens), generator=generator)
     noise = torch.randn(1, int(durations.sum()), config.latent, generator=generator)
-    return Inputs(ids, stress, language, speaker, encoded, durations, noise, duration_noise)
+    return Inputs(ids, stress, language, speaker, encoded, durations, noise, duration_noise, torch.tensor(0))
 
 
 def export_synthesizer(synthesizer: Synthesizer, folder: Path) -> None:
@@ -114,9 +119,9 @@ def export_synthesizer(synthesizer: Synthesizer, folder: Path) -> None:
     )
     _export(
         DecoderGraph(synthesizer),
-        inputs.decoder,
+        (*inputs.decoder, inputs.start),
         folder / "decoder.onnx",
-        {"encoded": tokens, "durations": tokens, "noise": frames, "speaker": {}},
+        {"encoded": tokens, "durations": tokens, "noise": frames, "speaker": {}, "start": {}},
         {"wave": {1: "samples"}},
     )
 

@@ -31,6 +31,7 @@ class InverseStft(nn.Module):
     def __init__(self, n_fft: int, hop_length: int) -> None:
         super().__init__()
         self.hop_length, self.overlap = hop_length, n_fft // hop_length
+        self.reach = self.overlap // 2
         cosines, sines = inverse_dft(n_fft, hop_length)
         self.register_buffer("cosines", cosines, persistent=False)
         self.register_buffer("sines", sines, persistent=False)
@@ -83,6 +84,7 @@ class Decoder(nn.Module):
             block_options(config),
         )
         self.head = InverseStft(config.n_fft, config.hop_length)
+        self.reach = self.stack.reach + self.head.reach
 
     def forward(self, z: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
         """Turn latents into sound."""

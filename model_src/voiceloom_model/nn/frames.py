@@ -5,7 +5,7 @@ Letters: B batch, N tokens, F frames, H hidden, L latent, M mel bands, S speaker
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +18,14 @@ from voiceloom_model.nn.text import block_options
 N_POSITIONS = 3
 
 
-def expand(hidden: Tensor, durations: Tensor, n_frames: int) -> tuple[Tensor, Tensor]:
-    """Repeat tokens for their durations.
+def expand(hidden: Tensor, durations: Tensor, n_frames: int, start: int | Tensor = 0) -> tuple[Tensor, Tensor]:
+    """Repeat tokens for their durations, from frame `start` (a scalar) on.
 
     hidden (B, N, H), durations (B, N) whole frames → frames (B, F, H), positions (B, F, N_POSITIONS). Frames past
     the sum of a row's durations repeat its last token; mask them.
     """
     ends = durations.cumsum(dim=1)
-    frames = torch.arange(n_frames, device=hidden.device)
+    frames = torch.arange(n_frames, device=hidden.device) + start
     token = (frames.view(1, -1, 1) >= ends.unsqueeze(1)).sum(dim=-1).clamp(max=hidden.shape[1] - 1)
     lengths = durations.gather(1, token).clamp(min=1).to(hidden.dtype)
     since = (frames - (ends - durations).gather(1, token)).to(hidden.dtype)
@@ -47,6 +47,7 @@ class FramePrior(nn.Module):
         self.stack = ConvNextStack(
             config.hidden + N_POSITIONS, config.hidden, sum(self.sizes), config.prior_blocks, options
         )
+        self.reach = self.stack.reach
 
     def forward(
         self, frames: Tensor, positions: Tensor, mask: Tensor, speaker: Tensor
@@ -82,6 +83,7 @@ class Coupling(nn.Module):
         self.stack = ConvNextStack(half, config.hidden, half, config.flow_blocks, block_options(config))
         nn.init.zeros_(self.stack.leave.weight)
         nn.init.zeros_(self.stack.leave.bias)
+        self.reach = self.stack.reach
 
     def forward(self, x: Tensor, mask: Tensor, speaker: Tensor, reverse: bool = False) -> Tensor:
         """(B, F, L) → (B, F, L): shift the second half by a function of the first."""
@@ -98,7 +100,9 @@ class Flow(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.couplings = nn.ModuleList(self.coupling(config) for _ in range(config.flow_couplings))
+        couplings: list[Any] = [self.coupling(config) for _ in range(config.flow_couplings)]
+        self.couplings = nn.ModuleList(couplings)
+        self.reach: int = sum(coupling.reach for coupling in couplings)
 
     def forward(self, z: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
         """From the posterior's latent to the prior's."""

@@ -62,7 +62,10 @@ class ConvNextBlock(nn.Module):
 
 
 class ConvNextStack(nn.Module):
-    """Linear in, blocks, norm, Linear out: (B, F, C_in), (B, F, 1), (B, S) → (B, F, C_out)."""
+    """Linear in, blocks, norm, Linear out: (B, F, C_in), (B, F, 1), (B, S) → (B, F, C_out).
+
+    An output depends on `reach` positions to either side of its own.
+    """
 
     def __init__(self, inputs: int, channels: int, outputs: int, blocks: int, block_options: dict) -> None:
         super().__init__()
@@ -70,6 +73,7 @@ class ConvNextStack(nn.Module):
         self.blocks = nn.ModuleList(ConvNextBlock(channels, **block_options) for _ in range(blocks))
         self.norm = nn.LayerNorm(channels)
         self.leave = nn.Linear(channels, outputs)
+        self.reach = blocks * (block_options["kernel_size"] // 2)
 
     def forward(self, x: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
         """Transform every position with its neighbourhood."""

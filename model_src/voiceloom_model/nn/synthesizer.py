@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -125,12 +125,15 @@ class Synthesizer(nn.Module):
         hidden = self.text(tokens, stress, language, speaker, mask)
         return hidden, self.durations(hidden, mask, speaker, noise)
 
-    def decode(self, encoded: Tensor, durations: Tensor, noise: Tensor, speaker: Tensor) -> Tensor:
+    def decode(
+        self, encoded: Tensor, durations: Tensor, noise: Tensor, speaker: Tensor, start: int | Tensor = 0
+    ) -> Tensor:
         """Hidden (B, N, H), whole frames per token (B, N), noise (B, F, L), speaker (B, S) → wave (B, T).
 
-        F must be the sum of the durations; the noise's scale is its temperature.
+        The wave is that of frames `start` … `start` + F of all that the durations make, as if nothing were on
+        either side; see `context_frames`. The noise's scale is its temperature.
         """
-        frames, positions = expand(encoded, durations, noise.shape[1])
+        frames, positions = expand(encoded, durations, noise.shape[1], start)
         mask = torch.ones_like(noise[..., :1])
         mean, log_std, _ = self.prior(frames, positions, mask, speaker)
         latent = self.flow.reverse(mean + noise * log_std.exp(), mask, speaker)
@@ -197,6 +200,14 @@ class Synthesizer(nn.Module):
             return self.aligner(hidden, target, *masks, diagonal)
         mean, log_std, _ = self.prior(hidden, hidden, masks[0], batch.speaker)
         return best_path(log_likelihood(mean, log_std, target), *masks, diagonal), None
+
+
+def context_frames(config: ModelConfig) -> int | None:
+    """How many frames to either side the sound of a frame depends on; None where a part has no `reach`."""
+    with torch.device("meta"):
+        parts = [PRIORS[config.prior](config), FLOWS[config.flow](config), DECODERS[config.decoder](config)]
+    reaches: list[Any] = [getattr(part, "reach", None) for part in parts]
+    return None if None in reaches else sum(reaches)
 
 
 def _aligns_by_a_head(config: ModelConfig) -> bool:

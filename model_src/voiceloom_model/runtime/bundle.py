@@ -1,112 +1,139 @@
-"""The voice bundle on disk: what it says of itself, and whether it is whole.
+"""The voice bundle on disk, and whether it is whole.
 
 A bundle is a folder: voice.json, PRECISION/encoder.onnx and PRECISION/decoder.onnx, speaker_encoder.onnx,
-lexicon.tsv (the user's own pronunciations), MODEL_CARD.md, curves.json and SHA256SUMS, which lists every other
-file.
+lexicon.tsv (the user's own pronunciations), MODEL_CARD.md, curves.json, contract.json and SHA256SUMS, which lists
+every other file. Nothing else may lie in it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
+import mmap
+import shutil
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FORMAT = 3
-DESCRIPTION = "voice.json"
+from voiceloom_model.runtime.description import (
+    DESCRIPTION,
+    FORMAT,
+    PRECISIONS,
+    Description,
+    read_description,
+    symbols_sha256,
+)
+
+__all__ = [
+    "DESCRIPTION",
+    "FORMAT",
+    "LEXICON",
+    "Bundle",
+    "Description",
+    "bundle_sha256",
+    "check_precision",
+    "check_sums",
+    "open_bundle",
+    "read_description",
+    "slim",
+    "speaking_bytes",
+    "symbols_sha256",
+    "write_sums",
+]
+
 LEXICON = "lexicon.tsv"
 SUMS = "SHA256SUMS"
+SPEAKER_ENCODER = "speaker_encoder.onnx"
+GRAPHS = ("encoder.onnx", "decoder.onnx")
+
+MEGABYTE = 1_000_000
+_GRAPH_BYTES = 1000 * MEGABYTE
+
+#: Every file that a bundle may hold, and how large it may be.
+KNOWN: dict[str, int] = {
+    DESCRIPTION: 50 * MEGABYTE,
+    LEXICON: 10 * MEGABYTE,
+    SUMS: MEGABYTE,
+    "MODEL_CARD.md": 5 * MEGABYTE,
+    "curves.json": 50 * MEGABYTE,
+    "contract.json": 5 * MEGABYTE,
+    SPEAKER_ENCODER: _GRAPH_BYTES,
+    **{f"{precision}/{graph}": _GRAPH_BYTES for precision in PRECISIONS for graph in GRAPHS},
+}
 
 
 @dataclass(frozen=True)
-class Description:
-    """`voice.json`. `speakers` maps a name to {"language": BCP 47 tag, "embedding": d-vector}.
+class Bundle:
+    """A bundle that was checked: where it lies, and what it says of itself."""
 
-    `latent` is the width of the noise the decoder takes, `noise_scale` its standard deviation and
-    `duration_noise_scale` that of the noise of stochastic durations. `layout` says in which order phonemes, stress
-    and blanks become tokens (`voiceloom_model.text.layout`). `front_ends`
-    maps every language to the identity of what made phonemes of the training texts; another is refused.
+    folder: Path
+    description: Description
+
+    def graph(self, name: str) -> Path:
+        """Where a graph lies that reads nothing but itself.
+
+        A graph may say that its weights lie in another file, anywhere; ours never does, so one that holds the word for
+        it is refused.
+        """
+        path = self.folder / name
+        if not path.stat().st_size:
+            raise ValueError(f"{path} is no graph: it is empty")
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if content.find(b"location") >= 0:
+                raise ValueError(f"{path} may read files outside the bundle: it holds the location of external data")
+        return path
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Check a whole bundle, no graph of it opened yet.
+
+    Raises `FileNotFoundError` where there is none, and `ValueError` for one that is not whole, holds what no bundle
+    holds, says what cannot be, was made for other text tables, or lacks a graph.
     """
-
-    format: int
-    sample_rate_hz: int
-    hop_length: int
-    latent: int
-    noise_scale: float
-    duration_noise_scale: float
-    layout: str
-    speaker_sample_rate_hz: int
-    precisions: list[str]
-    symbols_sha256: str
-    front_ends: dict[str, dict[str, str]]
-    languages: list[str]
-    speakers: dict[str, dict]
-    default_speaker: str
-    licences: list[str]
-    consent_ids: list[str]
-    data_sha256: str
-
-    def to_json(self) -> str:
-        """The text of `voice.json`."""
-        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    sums = check_sums(folder)
+    for name in (DESCRIPTION, LEXICON, SPEAKER_ENCODER):
+        _require(folder, name, sums)
+    description = read_description(folder)
+    for precision in description.precisions:
+        for graph in GRAPHS:
+            _require(folder, f"{precision}/{graph}", sums)
+    return Bundle(folder, description)
 
 
-def symbols_sha256() -> str:
-    """Identity of the table that turns phonemes into ids."""
-    from voiceloom_model.text import SYMBOLS
-
-    return hashlib.sha256(json.dumps(SYMBOLS, sort_keys=True).encode()).hexdigest()
-
-
-def read_description(folder: Path) -> Description:
-    """Read `voice.json`; `ValueError` when it is none, of another format, or made with other text tables."""
-    from voiceloom_model.text import choice_of, front_end_identity
-
-    path = folder / DESCRIPTION
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = content.get("format")
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"{path} does not describe a voice: {error}") from error
-    if found != FORMAT:
-        raise ValueError(f"{path} has format {found!r}; this version of voiceloom-model reads format {FORMAT}")
-    names = {field.name for field in dataclasses.fields(Description)}
-    if set(content) != names:
-        raise ValueError(f"{path} does not describe a voice: {sorted(set(content) ^ names)[0]!r} is missing or unknown")
-    description = Description(**content)
-    if description.symbols_sha256 != symbols_sha256():
-        raise ValueError(f"{path} was made with another table of symbols; use the voiceloom-model it was made with")
-    for language, identity in description.front_ends.items():
-        installed = front_end_identity(language, choice_of(identity))
-        if installed != identity:
-            raise ValueError(f"{path} needs the {language} front end {identity}; installed is {installed}")
-    return description
+def _require(folder: Path, name: str, sums: dict[str, str]) -> None:
+    if name not in sums:
+        raise ValueError(f"{folder} is not whole: {name} is missing")
 
 
 def write_sums(folder: Path) -> None:
     """List the SHA-256 of every file in the bundle."""
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in sorted(_files(folder) - {SUMS})]
+    lines = [f"{_sha256(folder / name)}  {name}\n" for name in sorted(set(_files(folder)) - {SUMS})]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def check_sums(folder: Path) -> None:
-    """Raise `ValueError` for a file missing, altered, linked or not listed; `FileNotFoundError` for none."""
+def check_sums(folder: Path) -> dict[str, str]:
+    """The sum of every file but the list itself.
+
+    Raises `ValueError` for a file missing, altered, linked, too large, unknown or not listed; `FileNotFoundError` for
+    no list.
+    """
     path = folder / SUMS
     if not path.is_file():
         raise FileNotFoundError(f"{folder} is not a voice bundle: it has no {SUMS}")
+    found = set(_files(folder)) - {SUMS}
     listed = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n"):
         digest, _, name = line.partition("  ")
         listed[name] = digest
-    found = _files(folder) - {SUMS}
     for name in sorted(found | set(listed)):
         if name not in found:
-            raise ValueError(f"{folder} is not whole: {name} is missing")
+            raise ValueError(f"{folder} is not whole: {name[:200]!r} is missing")
         if name not in listed:
             raise ValueError(f"{folder} is not whole: {name} is not listed in {SUMS}")
         if _sha256(folder / name) != listed[name]:
             raise ValueError(f"{folder} is not whole: {name} was altered, its sum is not the one in {SUMS}")
+    return listed
 
 
 def bundle_sha256(folder: Path) -> str:
@@ -116,20 +143,44 @@ def bundle_sha256(folder: Path) -> str:
 
 def speaking_bytes(folder: Path, precision: str) -> int:
     """The size of what a device needs to speak at one precision: the graphs, the description and the lexicon."""
-    return sum(
-        path.stat().st_size for path in [*(folder / precision).iterdir(), folder / DESCRIPTION, folder / LEXICON]
-    )
+    names = [*(f"{precision}/{graph}" for graph in GRAPHS), DESCRIPTION, LEXICON]
+    return sum((folder / name).stat().st_size for name in names)
 
 
-def _files(folder: Path) -> set[str]:
-    """The names of all files under `folder`, links refused."""
-    names = set()
+def slim(folder: Path, target: Path, precision: str) -> Path:
+    """Copy to the new folder `target` what speaking at one precision needs: a whole bundle of its own."""
+    description = open_bundle(folder).description
+    check_precision(folder, description, precision)
+    others = [name for name in PRECISIONS if name != precision]
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns(*others))
+    description = dataclasses.replace(description, precisions=[precision])
+    (target / DESCRIPTION).write_text(description.to_json(), encoding="utf-8")
+    write_sums(target)
+    return target
+
+
+def check_precision(folder: Path, description: Description, precision: str) -> None:
+    """Raise `ValueError` for a precision that a bundle has no graphs at."""
+    if precision not in description.precisions:
+        raise ValueError(f"{folder} has no {precision!r} graphs; it has: {', '.join(description.precisions)}")
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """The names of all files under `folder`; links, what is no file and what no bundle holds are refused."""
     for path in folder.rglob("*"):
-        if path.is_symlink():
-            raise ValueError(f"{folder} is not whole: {path.relative_to(folder).as_posix()} is a link")
-        if not path.is_dir():
-            names.add(path.relative_to(folder).as_posix())
-    return names
+        name = path.relative_to(folder).as_posix()
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            raise ValueError(f"{folder} is not whole: {name!r} is a link")
+        if stat.S_ISDIR(status.st_mode) and name in PRECISIONS:
+            continue
+        if name not in KNOWN or not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{folder} is not a voice bundle: {name!r} is no part of one")
+        if status.st_size > KNOWN[name]:
+            raise ValueError(
+                f"{folder} is not a voice bundle: {name} has {status.st_size} bytes, allowed are {KNOWN[name]}"
+            )
+        yield name
 
 
 def _sha256(path: Path) -> str:

@@ -1,50 +1,75 @@
-"""Long text in passages that a voice can speak in one go."""
+"""Long text in passages that a voice can speak in one go, each found only when it is asked for."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable, Iterator
 
 #: Some 15 seconds of speech: no longer than what a voice hears in training.
 MAX_CHARACTERS = 240
+#: How many letters are spoken in the time of one wide character (Han, kana, Hangul).
+WIDE = 4
 
 #: Where to divide, best first: after a sentence, after a clause, between words.
 BOUNDARIES = (
-    re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+"),
-    re.compile(r"(?<=[,;:—–])\s+"),
+    re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])[”’」』）]*\s*"),
+    re.compile(r"(?<=[,;:—–])\s+|(?<=[，、；：])\s*"),
     re.compile(r"\s+"),
 )
+_EMPTY_LINE = re.compile(r"\n\s*\n")
 
 
-def passages(text: str, limit: int = MAX_CHARACTERS) -> list[str]:
-    """`text` in passages of at most `limit` characters; paragraphs are never joined."""
-    paragraphs = (" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text))
-    return [piece for paragraph in paragraphs if paragraph for piece in _divide(paragraph, limit)]
+def passages(text: str, limit: int = MAX_CHARACTERS) -> Iterator[str]:
+    """`text` in passages of at most `limit` characters, wide ones counting `WIDE`; paragraphs are never joined."""
+    for paragraph in _between(text, _EMPTY_LINE):
+        yield from _divide(" ".join(paragraph.split()), limit)
 
 
-def _divide(text: str, limit: int) -> list[str]:
+def _divide(text: str, limit: int, boundaries: tuple[re.Pattern, ...] = BOUNDARIES) -> Iterator[str]:
     """Divide at the best boundary there is; a single word that is too long is cut."""
-    if len(text) <= limit:
-        return [text]
-    for boundary in BOUNDARIES:
-        parts = _parts(text, boundary)
-        if len(parts) > 1:
-            return [piece for part in _pack(parts, limit) for piece in _divide(part, limit)]
-    return [text[start : start + limit] for start in range(0, len(text), limit)]
+    length = _length(text)
+    if length <= limit:
+        yield text
+    elif not boundaries:
+        size = max(1, limit // (WIDE if length > len(text) else 1))
+        yield from (text[start : start + size] for start in range(0, len(text), size))
+    else:
+        for part in _pack(_between(text, boundaries[0]), limit):
+            yield from _divide(part, limit, boundaries[1:])
 
 
-def _parts(text: str, boundary: re.Pattern) -> list[str]:
-    """`text` between the boundaries; marks that close a sentence stay with it."""
-    ends = [match.end() for match in boundary.finditer(text)]
-    spans = zip([0, *ends], [*ends, len(text)], strict=True)
-    return [part for start, end in spans if (part := text[start:end].strip())]
+def _length(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return len(text) + (WIDE - 1) * sum(map(_is_wide, text))
 
 
-def _pack(parts: list[str], limit: int) -> list[str]:
+def _is_wide(letter: str) -> bool:
+    return bool(letter) and unicodedata.east_asian_width(letter) in "WF"
+
+
+def _between(text: str, boundary: re.Pattern) -> Iterator[str]:
+    """What lies between the boundaries, empty stretches left out; marks that close a sentence stay with it."""
+    start = 0
+    for match in boundary.finditer(text):
+        if part := text[start : match.end()].strip():
+            yield part
+        start = match.end()
+    if part := text[start:].strip():
+        yield part
+
+
+def _pack(parts: Iterable[str], limit: int) -> Iterator[str]:
     """Join neighbours as long as they fit."""
-    packed = [parts[0]]
-    for part in parts[1:]:
-        if len(packed[-1]) + 1 + len(part) <= limit:
-            packed[-1] += f" {part}"
+    packed = ""
+    for part in parts:
+        gap = "" if _is_wide(packed[-1:]) else " "
+        if packed and _length(packed) + len(gap) + _length(part) <= limit:
+            packed += gap + part
         else:
-            packed.append(part)
-    return packed
+            if packed:
+                yield packed
+            packed = part
+    if packed:
+        yield packed

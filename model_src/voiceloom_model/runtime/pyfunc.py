@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
@@ -32,13 +33,16 @@ class VoiceModel(PythonModel):
 
     def _say(self, row: dict[str, Any]) -> np.ndarray:
         given = {name: value for name, value in row.items() if not pd.isna(value)}
-        samples = self.voice.say(
-            given["text"],
-            speaker=given.get("speaker"),
-            language=given.get("language"),
-            speed=float(given.get("speed", 1.0)),
-            seed=int(given.get("seed", 0)),
-        )
+        try:
+            samples = self.voice.say(
+                given["text"],
+                speaker=given.get("speaker"),
+                language=given.get("language"),
+                speed=float(given.get("speed", 1.0)),
+                seed=int(given.get("seed", 0)),
+            )
+        except ValueError as error:  # so that a server answers with the sentence, and not with a traceback
+            raise MlflowException.invalid_parameter_value(str(error)) from error
         return np.asarray(samples, np.float32)
 
 

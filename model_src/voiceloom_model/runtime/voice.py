@@ -1,52 +1,57 @@
 """A voice that speaks: text to phonemes to sound, with numpy and ONNX Runtime.
 
-Letters: N tokens, F frames, L latent, T = F × hop samples, S = 256 speaker channels.
+Letters: T samples, S = 256 speaker channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from voiceloom_model import text as front_end
-from voiceloom_model.runtime.bundle import LEXICON, Description, check_sums, read_description
-from voiceloom_model.runtime.passages import passages
-from voiceloom_model.text.layout import laid_out
+from voiceloom_model.runtime.bundle import LEXICON, SPEAKER_ENCODER, Bundle, check_precision, open_bundle
+from voiceloom_model.runtime.choices import Speaker, manner_of, speaker_names
+from voiceloom_model.runtime.cloning import recording
+from voiceloom_model.runtime.engine import Engine, interfaces
+from voiceloom_model.runtime.network import Manner, Network
+from voiceloom_model.runtime.reading import Passage, Reader
+from voiceloom_model.runtime.speech import Speech, Timed, frames_a_token, sounds
+from voiceloom_model.runtime.windows import in_chunks
+from voiceloom_model.runtime.words import spoken_tokens, timed_words
+from voiceloom_model.text import Lexicon
 
 PAUSE_S = 0.25
-SPEEDS = (0.25, 4.0)
-MIN_CLONE_S = 0.5
 
 
 class Voice:
-    """A loaded bundle. The same text, speaker, speed, seed and threads give the same samples, bit for bit."""
+    """A loaded bundle. The same text, speaker, speed, seed, threads and provider give the same samples, bit for bit."""
 
-    def __init__(self, folder: Path, description: Description, precision: str, threads: int) -> None:
-        self.description, self.precision = description, precision
-        self._folder, self._threads = folder, threads
-        self._lexicon = front_end.Lexicon.load(folder / LEXICON)
-        self._encoder = self._session(f"{precision}/encoder.onnx")
-        self._decoder = self._session(f"{precision}/decoder.onnx")
-        sizes = {entry.name: entry.shape[-1] for entry in self._encoder.get_inputs()}
-        self._duration_noise_size = int(sizes.get("duration_noise", 0))
+    def __init__(self, bundle: Bundle, precision: str, engine: Engine) -> None:
+        self.description, self.precision = bundle.description, precision
+        self._bundle, self._engine = bundle, engine
+        self._reader = Reader(Lexicon.load(bundle.folder / LEXICON), self.description.front_ends)
+        encoder, decoder = (self._session(f"{precision}/{name}.onnx") for name in ("encoder", "decoder"))
+        self._network = Network(encoder, decoder, self.description)
+        self._pause = np.zeros(round(PAUSE_S * self.sample_rate_hz), np.float32)
 
     @classmethod
-    def load(cls, folder: str | Path, precision: str = "int8", threads: int = 1) -> Voice:
-        """Load a bundle after checking every file of it.
+    def load(cls, folder: str | Path, precision: str | None = None, threads: int = 1, provider: str = "cpu") -> Voice:
+        """Load a bundle after checking every file of it; `provider` is one of ONNX Runtime's: "cpu", "cuda", ….
 
-        Raises `FileNotFoundError` or `ValueError` for what is no whole bundle, was made for other text
-        tables, or lacks the precision.
+        Without a `precision` it is the first that the bundle names: the smallest that proved as good as fp32.
+
+        Raises `FileNotFoundError` or `ValueError` for what is no whole bundle, was made for other text tables, or
+        lacks the precision, and for threads or a provider that there are not.
         """
-        folder = Path(folder)
-        check_sums(folder)
-        description = read_description(folder)
-        if precision not in description.precisions:
-            raise ValueError(f"{folder} has no {precision!r} graphs; it has: {', '.join(description.precisions)}")
-        return cls(folder, description, precision, threads)
+        engine, bundle = Engine(threads, provider), open_bundle(Path(folder))
+        precision = precision or bundle.description.precisions[0]
+        check_precision(bundle.folder, bundle.description, precision)
+        return cls(bundle, precision, engine)
 
     @property
     def sample_rate_hz(self) -> int:
@@ -56,8 +61,7 @@ class Voice:
     @property
     def speakers(self) -> list[str]:
         """The names `say` knows; the default comes first."""
-        default = self.description.default_speaker
-        return [default, *sorted(set(self.description.speakers) - {default})]
+        return speaker_names(self.description)
 
     @property
     def languages(self) -> list[str]:
@@ -65,12 +69,7 @@ class Voice:
         return list(self.description.languages)
 
     def say(
-        self,
-        text: str,
-        speaker: str | np.ndarray | None = None,
-        language: str | None = None,
-        speed: float = 1.0,
-        seed: int = 0,
+        self, text: str, speaker: Speaker = None, language: str | None = None, speed: float = 1.0, seed: int = 0
     ) -> np.ndarray:
         """Speak `text`: float32 samples (T,) between -1 and 1 at `sample_rate_hz`.
 
@@ -83,110 +82,103 @@ class Voice:
     def stream(
         self,
         text: str,
-        speaker: str | np.ndarray | None = None,
+        speaker: Speaker = None,
         language: str | None = None,
         speed: float = 1.0,
         seed: int = 0,
+        chunk_s: float | None = None,
     ) -> Iterator[np.ndarray]:
-        """Yield what `say` returns passage by passage, each as soon as it is spoken."""
-        vector = self._vector(speaker)
-        tag = self._language(language, speaker)
-        if not SPEEDS[0] <= speed <= SPEEDS[1]:
-            raise ValueError(f"speed {speed} is outside {SPEEDS[0]} to {SPEEDS[1]}")
-        if seed < 0:
-            raise ValueError(f"seed {seed} must not be negative")
-        choice = front_end.choice_of(self.description.front_ends[tag])
-        phonemes = [front_end.phonemize(passage, tag, self._lexicon, choice) for passage in passages(text)]
-        spoken = [front_end.encode(passage) for passage in phonemes if any(map(str.isalpha, passage))]
-        if not spoken:
-            raise ValueError(f"{text!r} holds nothing to say in {tag}")
-        pause = np.zeros(round(PAUSE_S * self.sample_rate_hz), np.float32)
-        for index, tokens in enumerate(spoken):
-            wave = self._speak(tokens, tag, vector, speed, seed)
-            yield np.concatenate([pause, wave]) if index else wave
+        """The samples of `say`, to the bit, in chunks of `chunk_s` seconds or, without, as soon as they are made.
+
+        What is wrong is raised at once, but text is read only as far as it has to be: neither first audio nor memory
+        depends on its length.
+        """
+        if chunk_s is not None and not (chunk_s > 0 and math.isfinite(chunk_s)):
+            raise ValueError(f"chunk_s {chunk_s} must be seconds above 0")
+        manner = manner_of(self.description, speaker, language, speed, seed)
+        waves = self._waves(self._reader.passages(text, manner.language), manner, self._network)
+        return waves if chunk_s is None else in_chunks(waves, max(1, round(chunk_s * self.sample_rate_hz)))
+
+    def batch(
+        self,
+        texts: Sequence[str],
+        speaker: Speaker = None,
+        language: str | None = None,
+        speed: float = 1.0,
+        seed: int = 0,
+    ) -> list[np.ndarray]:
+        """What `say` returns for each of `texts`: on a CPU one text a thread, the longest first.
+
+        A core computes nothing faster for computing several texts at once, so none is padded to another's length.
+        """
+        manner = manner_of(self.description, speaker, language, speed, seed)
+        read = [list(self._reader.passages(text, manner.language)) for text in texts]
+        order = sorted(range(len(read)), key=lambda index: -sum(len(passage.tokens.ids) for passage in read[index]))
+        many = self._engine.provider == "cpu"
+        network = self._one_thread if many else self._network
+
+        def speak(index: int) -> np.ndarray:
+            return np.concatenate(list(self._waves(read[index], manner, network)))
+
+        with ThreadPoolExecutor(self._engine.threads if many else 1) as pool:
+            spoken = dict(zip(order, pool.map(speak, order), strict=True))
+        return [spoken[index] for index in range(len(read))]
+
+    def speak(
+        self, text: str, speaker: Speaker = None, language: str | None = None, speed: float = 1.0, seed: int = 0
+    ) -> Speech:
+        """What `say` returns, with the times of its phonemes and words."""
+        manner = manner_of(self.description, speaker, language, speed, seed)
+        waves: list[np.ndarray] = []
+        phonemes: list[Timed] = []
+        words: list[Timed] = []
+        for passage in self._reader.passages(text, manner.language):
+            plan = self._network.plan(passage.tokens, manner)
+            waves += [self._pause] if waves else []
+            said = self._timed(passage, plan.durations[0].tolist(), manner.language, sum(map(len, waves)))
+            phonemes += said[0]
+            words += said[1]
+            waves += self._network.sound(plan)
+        return Speech(np.concatenate(waves), self.sample_rate_hz, tuple(phonemes), tuple(words))
 
     def clone(self, wave: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         """The speaker vector (S,) of a recording (T,), to be given to `say` as `speaker`."""
-        wave = np.asarray(wave, np.float32)
-        if wave.ndim != 1 or not np.isfinite(wave).all():
-            raise ValueError(f"a recording to clone is one channel of finite samples (T,), found shape {wave.shape}")
-        if len(wave) < MIN_CLONE_S * sample_rate_hz:
-            raise ValueError(f"{len(wave) / sample_rate_hz:.2f} s are too short to clone; give {MIN_CLONE_S} s or more")
-        wave = resample(wave, sample_rate_hz, self.description.speaker_sample_rate_hz)
+        wave = recording(wave, sample_rate_hz, self.description.speaker_sample_rate_hz)
         (vector,) = self._speaker_encoder.run(None, {"wave": wave[None]})
         return np.asarray(vector)[0]
 
+    def _waves(self, passages: Iterable[Passage], manner: Manner, network: Network) -> Iterator[np.ndarray]:
+        """The samples of passages, window by window, with a pause before each but the first."""
+        for number, passage in enumerate(passages):
+            waves = network.sound(network.plan(passage.tokens, manner))
+            if number:
+                yield np.concatenate([self._pause, next(waves)])
+            yield from waves
+
+    def _timed(
+        self, passage: Passage, durations: Sequence[int], language: str, from_sample: int
+    ) -> tuple[list[Timed], list[Timed]]:
+        """The phonemes and words of a passage that begins at a sample."""
+        frames = frames_a_token(passage.tokens, durations, self.description.layout)
+        heard = list(sounds(passage.tokens, frames))
+        frame_s, from_s = self.description.hop_length / self.sample_rate_hz, from_sample / self.sample_rate_hz
+        phonemes = [Timed(one.text, from_s + one.start * frame_s, from_s + one.end * frame_s) for one in heard]
+        names = spoken_tokens(passage.text, language, self._reader.lexicon)
+        words = timed_words(heard, names, lambda name: self._reader.words(name, language), frame_s, from_s)
+        return phonemes, words
+
     @cached_property
     def _speaker_encoder(self) -> onnxruntime.InferenceSession:
-        return self._session("speaker_encoder.onnx")
+        return self._session(SPEAKER_ENCODER)
+
+    @cached_property
+    def _one_thread(self) -> Network:
+        """The network on sessions of one thread each, which several may use at once."""
+        if self._engine.threads == 1:
+            return self._network
+        return type(self)(self._bundle, self.precision, Engine(1, self._engine.provider))._network
 
     def _session(self, name: str) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
-        options.log_severity_level = 3
-        return onnxruntime.InferenceSession(self._folder / name, options, providers=["CPUExecutionProvider"])
-
-    def _speak(
-        self, tokens: front_end.Tokens, language: str, speaker: np.ndarray, speed: float, seed: int
-    ) -> np.ndarray:
-        """One passage; noise depends on the seed alone, so a passage sounds the same wherever it stands."""
-        generator = np.random.Generator(np.random.Philox(seed))
-        tokens = laid_out(*tokens, self.description.layout)
-        texts = {
-            "tokens": np.asarray([tokens.ids], np.int64),
-            "stress": np.asarray([tokens.stress], np.int64),
-            "language": np.asarray([front_end.language_id(language)], np.int64),
-            "speaker": speaker,
-        }
-        if self._duration_noise_size:
-            shape = (1, len(tokens.ids), self._duration_noise_size)
-            texts["duration_noise"] = _noise(generator, shape, self.description.duration_noise_scale)
-        encoded, log_durations = self._encoder.run(None, texts)
-        durations = np.maximum(np.rint(np.exp(np.asarray(log_durations)) / speed), 1).astype(np.int64)
-        shape = (1, int(durations.sum()), self.description.latent)
-        noise = _noise(generator, shape, self.description.noise_scale)
-        inputs = {"encoded": encoded, "durations": durations, "noise": noise, "speaker": speaker}
-        (wave,) = self._decoder.run(None, inputs)
-        return np.clip(np.asarray(wave)[0], -1.0, 1.0)
-
-    def _vector(self, speaker: str | np.ndarray | None) -> np.ndarray:
-        """The speaker vector (1, S) of a name, or of a vector as given."""
-        if speaker is None or isinstance(speaker, str):
-            speaker = np.asarray(self._known(speaker)["embedding"])
-        vector = np.asarray(speaker, np.float32)
-        size = len(self._known(None)["embedding"])
-        if vector.shape != (size,) or not np.isfinite(vector).all():
-            raise ValueError(f"a speaker vector has {size} finite numbers, found shape {vector.shape}")
-        return vector[None]
-
-    def _known(self, name: str | None) -> dict:
-        """What the bundle holds of a speaker; the default one for no name."""
-        name = name or self.description.default_speaker
-        if name not in self.description.speakers:
-            raise ValueError(f"there is no speaker {name!r}; the speakers are: {', '.join(self.speakers)}")
-        return self.description.speakers[name]
-
-    def _language(self, wanted: str | None, speaker: str | np.ndarray | None) -> str:
-        """The tag to read text by: as wanted, whatever its case; a bare `en` stands for the first English."""
-        if wanted is None:
-            return self._known(speaker if isinstance(speaker, str) else None)["language"]
-        tags = {tag.lower(): tag for tag in self.languages}
-        bases = {tag.split("-")[0]: tags[tag] for tag in reversed(tags)}
-        found = tags.get(wanted.lower()) or bases.get(wanted.lower())
-        if found is None:
-            raise ValueError(f"the voice does not speak {wanted!r}; its languages are: {', '.join(self.languages)}")
-        return found
-
-
-def _noise(generator: np.random.Generator, shape: tuple[int, ...], scale: float) -> np.ndarray:
-    """Normal noise of a standard deviation."""
-    return generator.standard_normal(shape, np.float32) * np.float32(scale)
-
-
-def resample(wave: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
-    """Band-limited resampling of (T,) through its whole spectrum; fit for analysis, not for editing."""
-    if from_hz == to_hz:
-        return wave
-    samples = round(len(wave) * to_hz / from_hz)
-    resampled = np.fft.irfft(np.fft.rfft(wave)[: samples // 2 + 1], samples)
-    return (resampled * (samples / len(wave))).astype(np.float32)
+        """A graph of the bundle, opened."""
+        interface = interfaces(self.description)[name.rpartition("/")[2]]
+        return self._engine.open(self._bundle.graph(name), interface)

@@ -6,12 +6,14 @@ hibari writes misaki's alphabet, one letter a diphthong or affricate; here it be
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from voiceloom_model.text.packed import packed_g2p
 from voiceloom_model.text.reading import Reading
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ _IPA = str.maketrans(
 
 _KEPT = {ord("ʔ"): "\ue000"}  # hibari would write t for it
 _KEPT_BACK = {0xE000: "ʔ"}
+#: hibari takes time with the cube of the parts of a compound; no word has so many, a table or an attacker's text may.
+_CHAIN = re.compile(r"\b\w+(?:[-‐‑/]\w+){12,}")
+_JOINT = re.compile("[-‐‑/]")
 _GUESSED = 2  # hibari's rating of a word that its network read
 
 
@@ -50,7 +55,8 @@ def given(word: str, phonemes: str) -> str:
 def _read(text: str, british: bool) -> Reading:
     from hibari.g2p.normalize import normalize
 
-    tokens = _g2p(british).phonemize_tokens(_g2p(british).tokenize(normalize(_plain_digits(text))))
+    plain = _CHAIN.sub(lambda chain: _JOINT.sub(" ", chain[0]), _plain_digits(text))
+    tokens = _g2p(british).phonemize_tokens(_g2p(british).tokenize(normalize(plain)))
     joined = "".join((token.phonemes or "") + (" " if token.whitespace else "") for token in tokens)
     guessed = tuple(token.text.casefold() for token in tokens if token.rating == _GUESSED and token.phonemes)
     return Reading(joined.strip().translate(_IPA).translate(_KEPT_BACK), guessed)
@@ -73,9 +79,7 @@ def british_identity() -> dict[str, str]:
 
 @lru_cache(maxsize=2)
 def _g2p(british: bool) -> G2P:
-    from hibari.g2p import G2P
-
-    return G2P(british=british)
+    return packed_g2p(british)
 
 
 @lru_cache(maxsize=2)

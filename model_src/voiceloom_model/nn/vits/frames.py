@@ -31,6 +31,7 @@ class WaveNet(nn.Module):
         )
         outputs = [2 * hidden] * (layers - 1) + [hidden]  # after the last layer nothing goes on
         self.leaves = nn.ModuleList(nn.Conv1d(hidden, size, 1) for size in outputs)
+        self.reach = sum(d * (kernel - 1) // 2 for d in dilations)
 
     def forward(self, x: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
         """Transform every frame with its neighbourhood."""
@@ -53,6 +54,7 @@ class _Wrapped(nn.Module):
         self.enter = nn.Linear(inputs, config.hidden)
         self.wavenet = WaveNet(config, layers)
         self.leave = nn.Linear(config.hidden, outputs)
+        self.reach = self.wavenet.reach
 
     def forward(self, x: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
         x = (self.enter(x) * mask).transpose(1, 2)
@@ -64,6 +66,8 @@ class TokenPrior(nn.Module):
 
     VITS projects every token before it repeats it; on repeated tokens a projection gives the same.
     """
+
+    reach: ClassVar[int] = 0
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

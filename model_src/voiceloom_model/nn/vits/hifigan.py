@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from voiceloom_model.config import ModelConfig
+from voiceloom_model.config import ModelConfig, VitsSizes
 from voiceloom_model.nn.vits.durations import speaker_projection
+
+#: How far the first and the last convolution look to either side.
+EDGE_MARGIN = 3
 
 
 class ResidualBlock(nn.Module):
@@ -47,6 +50,21 @@ def _upsampler(inputs: int, outputs: int, kernel_size: int, rate: int) -> nn.Con
     return conv
 
 
+def _reach(sizes: VitsSizes) -> int:
+    """How many frames to either side the sound of a frame depends on: its first and last sample, traced back."""
+    plain = int(sizes.resblock == 1)
+    refined = max(
+        sum((dilation + plain) * (kernel - 1) // 2 for dilation in dilations)
+        for kernel, dilations in zip(sizes.resblock_kernels, sizes.resblock_dilations, strict=True)
+    )
+    first, last = -EDGE_MARGIN, math.prod(sizes.upsample_rates) - 1 + EDGE_MARGIN
+    for kernel, rate in zip(reversed(sizes.upsample_kernels), reversed(sizes.upsample_rates), strict=True):
+        padding = (kernel - rate) // 2
+        first = math.ceil((first - refined + padding - kernel + 1) / rate)
+        last = (last + refined + padding) // rate
+    return max(-first, last) + EDGE_MARGIN
+
+
 class HifiGan(nn.Module):
     """Latent (B, F, L), mask (B, F, 1), speaker (B, S) → waveform (B, F × hop)."""
 
@@ -60,7 +78,7 @@ class HifiGan(nn.Module):
             )
         self.slope = sizes.leaky_slope
         widths = [sizes.upsample_channels // 2**index for index in range(len(sizes.upsample_rates) + 1)]
-        self.enter = nn.Conv1d(config.latent, widths[0], 7, padding=3)
+        self.enter = nn.Conv1d(config.latent, widths[0], 2 * EDGE_MARGIN + 1, padding=EDGE_MARGIN)
         self.speaker = speaker_projection(config.speaker_size, widths[0])
         self.upsamplers = nn.ModuleList(
             _upsampler(wide, narrow, kernel, rate)
@@ -73,7 +91,8 @@ class HifiGan(nn.Module):
             for width in widths[1:]
             for kernel, dilations in zip(sizes.resblock_kernels, sizes.resblock_dilations, strict=True)
         )
-        self.leave = nn.Conv1d(widths[-1], 1, 7, padding=3, bias=False)
+        self.leave = nn.Conv1d(widths[-1], 1, 2 * EDGE_MARGIN + 1, padding=EDGE_MARGIN, bias=False)
+        self.reach = _reach(sizes)
 
     def forward(self, z: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
         """Turn latents into sound."""

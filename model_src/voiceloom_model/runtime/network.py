@@ -1,0 +1,105 @@
+"""A passage's tokens to sound: the encoder once, then the decoder window by window.
+
+Letters: N tokens, H hidden, F frames, L latent, S speaker channels, T = F × hop samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from voiceloom_model.runtime.description import Description
+from voiceloom_model.runtime.windows import Window, windows
+from voiceloom_model.text import Tokens, language_id
+from voiceloom_model.text.layout import laid_out
+
+#: No sound of speech lasts as long; a graph that says so is not one of a voice.
+MAX_TOKEN_S = 10.0
+
+
+class Manner(NamedTuple):
+    """How to speak: a language's tag, a speaker vector (1, S), the speed and the seed of all noise."""
+
+    language: str
+    speaker: np.ndarray
+    speed: float
+    seed: int
+
+
+class Plan(NamedTuple):
+    """A passage about to sound: encoded (1, N, H), durations (1, N) in frames, noise (1, F, L), speaker (1, S)."""
+
+    encoded: np.ndarray
+    durations: np.ndarray
+    noise: np.ndarray
+    speaker: np.ndarray
+
+
+class Network:
+    """The two graphs that speak, as sessions: `run(None, {name: array})` and `get_inputs()` are all they need."""
+
+    def __init__(self, encoder: Any, decoder: Any, description: Description) -> None:
+        self._encoder, self._decoder, self._description = encoder, decoder, description
+        self._encoder_inputs = {entry.name: entry.shape for entry in encoder.get_inputs()}
+        self._decoder_inputs = {entry.name for entry in decoder.get_inputs()}
+
+    def plan(self, tokens: Tokens, manner: Manner) -> Plan:
+        """Read a passage and draw its noise, from the seed alone: it sounds the same wherever it stands.
+
+        Raises `ValueError` when the graph gives durations that cannot be.
+        """
+        generator = np.random.Generator(np.random.Philox(manner.seed))
+        texts = self._texts(laid_out(*tokens, self._description.layout), manner, generator)
+        encoded, log_durations = _run(self._encoder, texts)
+        durations = self._whole(np.asarray(log_durations), texts["tokens"].shape, manner.speed)
+        shape = (1, int(durations.sum()), self._description.latent)
+        noise = _noise(generator, shape, self._description.noise_scale)
+        return Plan(np.asarray(encoded), durations, noise, manner.speaker)
+
+    def sound(self, plan: Plan) -> Iterator[np.ndarray]:
+        """The samples (T,) of a passage, one window after the other."""
+        for window in windows(plan.noise.shape[1], self._description.context_frames):
+            yield self._window(plan, window)
+
+    def _texts(self, tokens: Tokens, manner: Manner, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """What the encoder takes, as far as it does."""
+        texts = {
+            "tokens": np.asarray([tokens.ids], np.int64),
+            "stress": np.asarray([tokens.stress], np.int64),
+            "language": np.asarray([language_id(manner.language)], np.int64),
+            "speaker": manner.speaker,
+        }
+        if "duration_noise" in self._encoder_inputs:
+            shape = (1, len(tokens.ids), int(self._encoder_inputs["duration_noise"][-1]))
+            texts["duration_noise"] = _noise(generator, shape, self._description.duration_noise_scale)
+        return {name: value for name, value in texts.items() if name in self._encoder_inputs}
+
+    def _whole(self, log_durations: np.ndarray, shape: tuple[int, ...], speed: float) -> np.ndarray:
+        """Log frames (1, N) → whole frames at a speed, at least one a token."""
+        longest = MAX_TOKEN_S * self._description.sample_rate_hz / self._description.hop_length
+        if log_durations.shape != shape or not (log_durations <= np.log(longest)).all():
+            raise ValueError(f"the voice's encoder gives a token more than {MAX_TOKEN_S:g} s: it is no voice's encoder")
+        return np.maximum(np.rint(np.exp(log_durations) / speed), 1).astype(np.int64)
+
+    def _window(self, plan: Plan, window: Window) -> np.ndarray:
+        noise = plan.noise[:, window.first : window.last]
+        start = np.asarray(window.first, np.int64)
+        sounds = {**plan._asdict(), "noise": noise, "start": start}
+        (wave,) = _run(self._decoder, {name: sounds[name] for name in self._decoder_inputs})
+        hop = self._description.hop_length
+        first, last = ((frame - window.first) * hop for frame in (window.start, window.stop))
+        return np.clip(np.asarray(wave)[0, first:last], -1.0, 1.0)
+
+
+def _run(session: Any, inputs: dict[str, np.ndarray]) -> list[Any]:
+    try:
+        return session.run(None, inputs)
+    except Exception as error:  # ONNX Runtime's errors have no other class in common
+        raise ValueError(f"a graph of the voice cannot compute: {' '.join(str(error).split())[:200]}") from error
+
+
+def _noise(generator: np.random.Generator, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    """Normal noise of a standard deviation."""
+    return generator.standard_normal(shape, np.float32) * np.float32(scale)

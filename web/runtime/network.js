@@ -1,0 +1,65 @@
+// A passage's tokens to sound: voiceloom_model.runtime.network in JavaScript. N tokens, F frames, L latent, S speaker.
+
+import { Noise } from "./noise.js";
+import { windows } from "./windows.js";
+
+const MAX_TOKEN_S = 10; // no sound of speech lasts as long
+
+/** The two graphs that speak; `run` is (session, {name: [type, data, dims]}) → promise of {name: tensor}. */
+export class Network {
+  constructor(encoder, decoder, { voice, windows: sizes }, run) {
+    Object.assign(this, { encoder, decoder, description: voice, sizes, run });
+  }
+
+  /** Encoded text, whole durations (N,) and the noise of all frames; noise depends on the seed alone. */
+  async plan({ ids, stress }, { languageId, speaker, speed, seed }) {
+    const { latent, noise_scale, duration_noise_scale } = this.description;
+    const noise = new Noise(seed);
+    const feeds = {
+      tokens: ["int64", ids, [1, ids.length]],
+      stress: ["int64", stress, [1, ids.length]],
+      language: ["int64", [languageId], [1]],
+      speaker: ["float32", speaker, [1, speaker.length]],
+    };
+    if (this.encoder.inputNames.includes("duration_noise")) {
+      feeds.duration_noise = ["float32", noise.draw(2 * ids.length, duration_noise_scale), [1, ids.length, 2]];
+    }
+    const { encoded, log_durations: logs } = await this.run(this.encoder, feeds);
+    const durations = this.#whole(logs.data, speed);
+    const frames = durations.reduce((sum, value) => sum + value, 0);
+    return { encoded, durations, frames, speaker, noise: noise.draw(frames * latent, noise_scale) };
+  }
+
+  /** The samples of a passage, one window after the other. */
+  async *sound({ encoded, durations, frames, speaker, noise }) {
+    const { latent, hop_length: hop, context_frames: context } = this.description;
+    for (const { start, stop, first, last } of windows(frames, context, this.sizes)) {
+      const { wave } = await this.run(this.decoder, {
+        encoded: ["float32", encoded.data, encoded.dims],
+        durations: ["int64", durations, [1, durations.length]],
+        noise: ["float32", noise.subarray(first * latent, last * latent), [1, last - first, latent]],
+        speaker: ["float32", speaker, [1, speaker.length]],
+        start: ["int64", [first], []],
+      });
+      const heard = wave.data.slice((start - first) * hop, (stop - first) * hop);
+      yield heard.map((sample) => Math.min(1, Math.max(-1, sample)));
+    }
+  }
+
+  /** Log frames → whole frames at a speed, at least one a token; halves go to the even neighbour, as in numpy. */
+  #whole(logs, speed) {
+    const longest = (MAX_TOKEN_S * this.description.sample_rate_hz) / this.description.hop_length;
+    return Array.from(logs, (log) => {
+      if (!(log <= Math.log(longest)))
+        throw new Error(`This voice wants a sound of more than ${MAX_TOKEN_S} s; it is broken.`);
+      const frames = Math.fround(Math.fround(Math.exp(log)) / speed);
+      return Math.max(1, halfEven(frames));
+    });
+  }
+}
+
+function halfEven(value) {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 ? below + 1 : below;
+}
