@@ -40,7 +40,7 @@ apt:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo 'This Python cannot make virtual environments; install them first: sudo apt install python3-venv' >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	@echo 'Installing into .venv: about 3.5 GB, a few minutes'
-	$(BIN)/pip install -q -c constraints.txt -e './model_src[train,languages]' -e '.[dev]'
+	$(BIN)/pip install -q -c constraints.txt -e './model_src[train,languages,serve]' -e '.[dev]'
 	@# Only its weights are used; what it depends on needs a compiler and is not.
 	$(BIN)/pip install -q -c constraints.txt --no-deps Resemblyzer
 	@touch $@

@@ -149,7 +149,7 @@ def serve(
     port: Annotated[int, Option(min=0, max=65535, help="0 for any that is free.")] = 8001,
     threads: Annotated[int, Option(min=1, help="Threads of one piece of speech.")] = 1,
     workers: Annotated[int | None, Option(min=1, help="Pieces of speech computed at once; else by processors.")] = None,
-    precision: Annotated[str, Option(help="The graphs to speak with.")] = "int8",
+    precision: Annotated[str | None, Option(help="The graphs to speak with; else each voice's first.")] = None,
     max_characters: Annotated[int, Option(min=1, help="Of one text.")] = 4096,
     cors: Annotated[list[str] | None, Option(help="Origin of a web page that may ask; repeatable.")] = None,
 ) -> None:

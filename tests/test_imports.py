@@ -15,6 +15,7 @@ FORBIDDEN = {
     ROOT / "tasks": {"flows", "prefect", "dvc", "piper", "sherpa_onnx"},
     MODEL: {"flows", "tasks", "prefect", "dvc", "piper", "sherpa_onnx"},
     MODEL / "runtime": {"torch", "librosa", "scipy", "soundfile"},
+    MODEL / "serve": {"torch", "librosa", "scipy"},
     MODEL / "text": {"torch", "librosa", "scipy"},
 }
 
@@ -36,7 +37,7 @@ def test_imports_run_one_way(folder):
         assert not tops & FORBIDDEN[folder], path
 
 
-@pytest.mark.parametrize("folder", [MODEL / "runtime", MODEL / "text"], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [MODEL / "runtime", MODEL / "text", MODEL / "serve"], ids=lambda folder: folder.name)
 def test_speaking_imports_no_training_code(folder):
     training = {
         f"voiceloom_model.{name}" for name in ("nn", "training", "losses", "export", "speaker", "warm", "adapt")

@@ -51,7 +51,7 @@ def description() -> Description:
         duration_noise_scale=0.8,
         layout="compact",
         speaker_sample_rate_hz=16000,
-        precisions=["fp32", "int8"],
+        precisions=["int8", "fp32"],
         symbols_sha256=symbols_sha256(),
         front_ends={tag: front_end_identity(tag) for tag in tags.values()},
         languages=sorted(tags.values()),

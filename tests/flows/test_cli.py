@@ -42,7 +42,16 @@ def cli(monkeypatch, *arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["list"], ["check"], ["run", "--help"], ["clone", "--help"], ["preset", "no-such"]]
+    "arguments",
+    [
+        ["--help"],
+        ["list"],
+        ["check"],
+        ["run", "--help"],
+        ["clone", "--help"],
+        ["serve", "--help"],
+        ["preset", "no-such"],
+    ],
 )
 def test_light_commands_import_nothing_heavy(arguments):
     result = subprocess.run(
