@@ -22,7 +22,7 @@ bench: .venv/.installed               ## ratios against peers; needs a trained v
 	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
 overfit: apt .venv/.installed         ## does it learn? sixteen utterances by heart, about six minutes
-	$(BIN)/dvc repro features
+	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro features
 	$(BIN)/python benchmarks/overfit.py
 
 clean:                                ## what can be made again; data, models, cache and registry stay
@@ -30,7 +30,7 @@ clean:                                ## what can be made again; data, models, c
 
 .PHONY: apt browser
 browser:                              # for the tests of the page; they are skipped without
-	@command -v chromium >/dev/null && command -v npm >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get install -y -qq --no-install-recommends chromium nodejs npm >/dev/null; } || echo 'Without chromium and npm the tests of the page in the browser are skipped'
+	@command -v chromium >/dev/null && command -v npm >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium nodejs npm; } >/dev/null; } || echo 'Without chromium and npm the tests of the page in the browser are skipped'
 
 apt:
 	@! grep -q 'kind: debian' params.yaml || command -v apt-get >/dev/null || { echo 'The demo corpus is a Debian package and there is no apt here; use recordings of your own instead: make .venv/.installed && .venv/bin/voiceloom run --corpus FOLDER --speaker NAME --licence LICENCE --consent "who agreed, and when"' >&2; exit 2; }

@@ -35,7 +35,8 @@ def main() -> None:
 
     program = chromium()
     if program is None:
-        raise SystemExit("Chromium is not installed: sudo apt install chromium")
+        print(json.dumps({"skipped": "Chromium is not installed"}))
+        return
     bundle = find_bundle(ROOT, sys.argv[1] if len(sys.argv) > 1 else None)
     texts = read_sentences(ROOT / "data" / "sentences" / "everyday-en.txt")[:SENTENCES]
     cores = len(os.sched_getaffinity(0))

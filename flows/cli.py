@@ -144,7 +144,7 @@ def serve(
         list[str] | None, Option(help="A folder or NAME@ALIAS, or NAME= and either; repeatable; else models/voice.")
     ] = None,
     host: Annotated[
-        str, Option(help="The address to listen at; others than this machine's own want a key.")
+        str, Option(help="The address to listen at; beyond this machine, set VOICELOOM_API_KEY.")
     ] = "127.0.0.1",
     port: Annotated[int, Option(min=0, max=65535, help="0 for any that is free.")] = 8001,
     threads: Annotated[int, Option(min=1, help="Threads of one piece of speech.")] = 1,
@@ -166,7 +166,7 @@ def serve(
 def web(
     output: Annotated[Path, Option("-o", "--output", help="The folder to write; any static server can serve it.")],
     voice: Annotated[str | None, Option(help="A bundle's folder or NAME@ALIAS; else models/voice.")] = None,
-    precision: Annotated[str, Option(help="int8 (small) or fp32 (exact).")] = "int8",
+    precision: Annotated[str | None, Option(help="int8 (small) or fp32 (exact); else the voice's first.")] = None,
 ) -> None:
     """Make a page that speaks in the browser, offline: page, voice, text rules and engine in one folder."""
     from flows.speak import find_bundle
@@ -183,7 +183,7 @@ def web(
 def slim(
     output: Annotated[Path, typer.Argument(help="The new folder.")],
     voice: Annotated[str | None, Option(help="A bundle's folder or NAME@ALIAS; else models/voice.")] = None,
-    precision: Annotated[str, Option(help="The one to keep.")] = "int8",
+    precision: Annotated[str | None, Option(help="The one to keep; else the voice's first.")] = None,
 ) -> None:
     """Copy a voice with one precision only: what a small device needs."""
     from flows.speak import find_bundle

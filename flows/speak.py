@@ -60,7 +60,10 @@ def _speaker(voice: Any, given: str | None) -> Any:
 
     if given is None or given in voice.speakers or not Path(given).is_file():
         return given
-    wave, rate = soundfile.read(given, dtype="float32", always_2d=True)
+    try:
+        wave, rate = soundfile.read(given, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, TypeError) as error:
+        raise ValueError(f"{given} is no recording that can be read: {error}") from error
     return voice.clone(wave.mean(axis=1), rate)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -27,15 +28,21 @@ def cues(words: Iterable[Timed]) -> Iterator[Timed]:
             yield cue
             cue = word
         else:
-            cue = Timed(f"{cue.text} {word.text}", cue.start_s, word.end_s)
+            cue = Timed(_joined(cue.text, word.text), cue.start_s, word.end_s)
     if cue is not None:
         yield cue
+
+
+def _joined(text: str, word: str) -> str:
+    """With a space between them, but in Chinese and Japanese."""
+    spaced = unicodedata.east_asian_width(text[-1]) not in "WF" or "가" <= text[-1] <= "힣"
+    return f"{text} {word}" if spaced else text + word
 
 
 def _ends(cue: Timed, word: Timed) -> bool:
     """Whether a word begins another cue."""
     return (
-        len(textwrap.wrap(f"{cue.text} {word.text}", LINE_CHARACTERS)) > LINES
+        len(textwrap.wrap(_joined(cue.text, word.text), LINE_CHARACTERS)) > LINES
         or word.end_s - cue.start_s > MAX_CUE_S
         or word.start_s - cue.end_s >= PAUSE_S
         or cue.text.rstrip(_CLOSING).endswith(_SENTENCE_ENDS)

@@ -59,7 +59,7 @@ class BuiltPage:
     megabytes: float
 
 
-def build_page(bundle: Path, output: Path, precision: str = "int8", cache: Path = CACHE) -> BuiltPage:
+def build_page(bundle: Path, output: Path, precision: str | None = None, cache: Path = CACHE) -> BuiltPage:
     """Write the page for a voice bundle into the folder `output`, replacing a page that is there.
 
     Raises `ValueError` or `OSError` in one sentence for a folder that holds something else, for what is no whole

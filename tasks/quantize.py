@@ -26,7 +26,12 @@ STAGE = Stage(
     deps={"checkpoint": "models/checkpoint", "features": "data/features"},
     outs={"quantized": "models/quantized"},
     params=("quantize",),
-    code=("tasks/quantize.py", "model_src/voiceloom_model/eight_bits.py"),
+    code=(
+        "tasks/quantize.py",
+        "model_src/voiceloom_model/eight_bits.py",
+        "model_src/voiceloom_model/nn",
+        "model_src/voiceloom_model/text/layout.py",
+    ),
 )
 NOISE_SCALE = 0.333
 #: Change of the mel in nepers, and of log durations.

@@ -9,11 +9,11 @@ self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim(
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method === "GET" && request.url.startsWith(self.registration.scope)) {
-    event.respondWith(answer(request));
+    event.respondWith(answer(request, event));
   }
 });
 
-async function answer(request) {
+async function answer(request, event) {
   const kept = await caches.open(KEPT);
   let response;
   try {
@@ -26,7 +26,7 @@ async function answer(request) {
     await Promise.all([self.registration.unregister(), caches.delete(KEPT)]);
     return response;
   }
-  if (response.ok) await kept.put(request, response.clone());
+  if (response.status === 200) event.waitUntil(kept.put(request, response.clone()).catch(() => {})); // or no room for it
   return isolated(response);
 }
 
@@ -37,6 +37,7 @@ async function isOurs() {
 }
 
 function isolated(response) {
+  if (response.type === "opaqueredirect") return response;
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });

@@ -243,6 +243,12 @@ class TestGraphs:
         replace_graph(bundle, model)
         refused("may read files outside the bundle", graphs=1)
 
+    def test_an_engine_in_the_place_of_a_graph(self, bundle, refused):
+        model = loaded(bundle)
+        model.graph.node.append(helper.make_node("EPContext", [], ["x"], domain="com.microsoft"))
+        replace_graph(bundle, model)
+        refused("holds a compiled engine, which is code", graphs=1)
+
     def test_weights_in_another_file_deep_inside(self, bundle, refused):
         value = helper.make_tensor("hidden", TensorProto.FLOAT, [1], [0.0])
         value.ClearField("float_data")
@@ -300,8 +306,15 @@ class TestGraphs:
 
 
 def test_a_slim_bundle_is_whole_and_says_the_same(bundle, tmp_path):
+    (bundle / "MODEL_CARD.md").write_text("A card.\n")
+    graphs = {name: {} for name in ("fp32/decoder.onnx", "int8/decoder.onnx")}
+    (bundle / "contract.json").write_text(json.dumps({"graphs": graphs}))
+    write_sums(bundle)
     small = slim(bundle, tmp_path / "small", "int8")
     assert not (small / "fp32").exists()
+    assert (small / "MODEL_CARD.md").read_text().endswith("This copy holds the graphs of int8 alone.\n")
+    contract = json.loads((small / "contract.json").read_text())
+    assert list(contract["graphs"]) == ["int8/decoder.onnx"]
     assert np.array_equal(Voice.load(small).say("Hello."), Voice.load(bundle).say("Hello."))
     for choose in (lambda: Voice.load(small, "fp32"), lambda: slim(small, tmp_path / "none", "fp32")):
         with pytest.raises(ValueError, match="has no 'fp32' graphs; it has: int8"):

@@ -252,6 +252,8 @@ def test_clone_is_the_speaker_encoder_at_any_rate(voice):
     assert vector.shape == (256,) and np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     assert vector @ embed(wave[::3], 16000) > 0.999
     voice.say(TEXT, speaker=vector)
+    with pytest.raises(ValueError, match="float samples between -1 and 1, found int16"):
+        voice.clone((32767 * wave).astype(np.int16), 48000)
     with pytest.raises(ValueError, match="too short"):
         voice.clone(wave[:1000], 48000)
     with pytest.raises(ValueError, match="one channel"):

@@ -62,6 +62,7 @@ def test_passages_end_at_sentences_then_clauses_then_words():
     assert list(passages("One two. Three four! Five", 20)) == ["One two. Three four!", "Five"]
     assert list(passages("One two three, four five six", 16)) == ["One two three,", "four five six"]
     assert list(passages("One two\n\nThree", 100)) == ["One two", "Three"]
+    assert list(passages("나는 학교에 갔다 그리고 왔다", 40)) == ["나는 학교에 갔다", "그리고 왔다"]
     assert list(passages('He said "no." Then he left.', 15)) == ['He said "no."', "Then he left."]
 
 

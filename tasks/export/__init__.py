@@ -38,12 +38,16 @@ STAGE = Stage(
         "tasks/evaluate/scoring.py",
         "tasks/evaluate/similarity.py",
         "tasks/evaluate/spoken.py",
+        "model_src/voiceloom_model/eight_bits.py",
         "model_src/voiceloom_model/export",
+        "model_src/voiceloom_model/nn",
         "model_src/voiceloom_model/runtime",
+        "model_src/voiceloom_model/speaker.py",
+        "model_src/voiceloom_model/text/languages.py",
+        "model_src/voiceloom_model/text/layout.py",
+        "model_src/voiceloom_model/text/symbols.py",
     ),
 )
-
-CARD = "MODEL_CARD.md"
 
 
 def run(
@@ -66,7 +70,7 @@ def run(
     from voiceloom_model.export.graphs import export_speaker_encoder
     from voiceloom_model.export.trial_text import trial_text
     from voiceloom_model.nn.synthesizer import Synthesizer
-    from voiceloom_model.runtime.bundle import DESCRIPTION, LEXICON, write_sums
+    from voiceloom_model.runtime.bundle import CARD, DESCRIPTION, LEXICON, write_sums
 
     torch.set_num_threads(1)  # sums do not depend on the machine's number of cores
     synthesizer = Synthesizer.from_folder(checkpoint).requires_grad_(False)

@@ -46,17 +46,17 @@ def tolerances(made: Metrics, export: ExportParams) -> dict[str, dict[str, float
     from voiceloom_model.export.contract import rounded_up
 
     worst = float(made["fp32_max_difference"] or 0)
-    promised = {"fp32": {"max_difference": export.parity_tolerance, "measured_below": rounded_up(worst)}}
+    promised = {"fp32": {"max_difference": export.parity_tolerance, "measured_below": rounded_up(1.05 * worst)}}
     for precision in export.precisions:
         if precision != "fp32":
             decibels = float(made[f"{precision}_difference_db"] or 0)
-            promised[precision] = {"difference_below_db": math.ceil(decibels)}
+            promised[precision] = {"difference_below_db": math.ceil(decibels + 0.005)}
     return promised
 
 
 def drop_refused(voice: Path, shipped: list[str]) -> None:
     """Take the graphs of all other precisions out of the bundle."""
-    from voiceloom_model.export.contract import PRECISIONS
+    from voiceloom_model.runtime.description import PRECISIONS
 
     for precision in PRECISIONS:
         if precision not in shipped:
@@ -65,9 +65,9 @@ def drop_refused(voice: Path, shipped: list[str]) -> None:
 
 def _lower(precision: str, synthesizer: Synthesizer, eight_bit: list[str], voice: Path) -> None:
     """Write both graphs at 8 or 16 bits."""
-    from voiceloom_model.export.contract import GRAPHS
     from voiceloom_model.export.half import halve_graph
     from voiceloom_model.export.int8 import quantize_graph
+    from voiceloom_model.runtime.bundle import GRAPHS
 
     folder = voice / precision
     folder.mkdir()

@@ -23,16 +23,19 @@ def write_piper(
 
     The layers in `eight_bit` are at 8 bits; none at all for a voice whose 8 bits were refused.
     """
+    from voiceloom_model.export.espeak import espeak_voice
     from voiceloom_model.export.piper import export_piper
 
     weights = {name: synthesizer.get_parameter(f"{name}.weight").numpy() for name in eight_bit} or None
     heard, made = heard_symbols(features), {}
     for language in description.languages:
         try:
-            path = export_piper(synthesizer, description, heard[language], folder, language, weights)
-            made[language] = {"voice": path.stem}
+            espeak_voice(language, description.front_ends[language], heard[language])
         except ValueError as error:
             made[language] = {"refused": str(error)}
+            continue
+        path = export_piper(synthesizer, description, heard[language], folder, language, weights)
+        made[language] = {"voice": path.stem}
     (folder / LANGUAGES).write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return sum("voice" in about for about in made.values())
 

@@ -49,17 +49,12 @@ def passages(lines: Sequence[Line], reference: Network, description: Description
 
 
 def graph_voice(folder: Path, description: Description) -> Network:
-    """The graphs of one precision on one thread."""
-    import onnxruntime
+    """The graphs of one precision on one thread, run as the runtime runs them."""
+    from voiceloom_model.runtime.bundle import GRAPHS
+    from voiceloom_model.runtime.engine import Engine, interfaces
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    providers = ["CPUExecutionProvider"]
-    encoder, decoder = (
-        onnxruntime.InferenceSession(folder / f"{name}.onnx", options, providers=providers)
-        for name in ("encoder", "decoder")
-    )
+    engine, wanted = Engine(), interfaces(description)
+    encoder, decoder = (engine.open(folder / graph, wanted[graph]) for graph in GRAPHS)
     return Network(encoder, decoder, description)
 
 

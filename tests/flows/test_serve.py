@@ -183,6 +183,10 @@ class TestTheRealClient:
         answer = httpx.post(f"{url}/audio/speech", content=b'{"input": "Hi."}', headers={"Content-Type": "text/plain"})
         assert answer.status_code == 415
 
+    def test_a_page_of_another_site_is_refused_whatever_it_sends(self, url):
+        answer = httpx.post(f"{url}/audio/speech", json={"input": "Hi."}, headers={"Origin": "http://elsewhere.test"})
+        assert answer.status_code == 403 and "may not ask" in answer.json()["error"]["message"]
+
     def test_unknown_paths_have_the_same_shape(self, url):
         assert "not found" in httpx.get(f"{url}/nothing").json()["error"]["message"]
         assert httpx.get(f"{url}/audio/speech").status_code == 405

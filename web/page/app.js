@@ -22,7 +22,7 @@ let voice = null; // what the worker says of the voice
 let player = null;
 let spoken = { id: 0, phonemes: [], words: [] };
 
-const replies = { progress, ready, samples: hear, passage: show, done: finish, error: ({ message }) => fail(message) };
+const replies = { progress, ready, samples: hear, passage: show, done: finish, error: broken };
 
 worker.onmessage = ({ data }) => {
   if (data.id === undefined || data.id === spoken.id) replies[data.type](data);
@@ -53,7 +53,7 @@ function ready({ manifest, threads, seconds }) {
 function speak() {
   const { input } = form;
   $("error").hidden = true;
-  if (!input.text.trim()) return fail("There is no text to speak yet.");
+  if (!input.text.trim()) return say("There is no text to speak yet.");
   spoken = { id: spoken.id + 1, phonemes: [], words: [] };
   form.keep(null);
   player.clear();
@@ -111,6 +111,12 @@ function link(anchor, blob) {
   anchor.hidden = false;
 }
 
+/** What was spoken before can be kept. */
+function broken({ message }) {
+  if (player) offer();
+  fail(message);
+}
+
 function fail(sentence) {
   setText($("error"), sentence);
   $("error").hidden = false;
@@ -146,7 +152,7 @@ function tick() {
 }
 
 function go(time, plays = player.playing) {
-  if (plays) player.play(Math.min(time, player.duration));
+  if (plays) player.play(Math.min(Math.max(0, time), player.duration));
   else player.seek(time);
 }
 

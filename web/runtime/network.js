@@ -52,7 +52,7 @@ export class Network {
     return Array.from(logs, (log) => {
       if (!(log <= Math.log(longest)))
         throw new Error(`This voice wants a sound of more than ${MAX_TOKEN_S} s; it is broken.`);
-      const frames = Math.fround(Math.fround(Math.exp(log)) / speed);
+      const frames = Math.fround(Math.fround(Math.exp(log)) / Math.fround(speed));
       return Math.max(1, halfEven(frames));
     });
   }

@@ -43,7 +43,9 @@ function between(text, boundary) {
 function packed(parts, limit) {
   return parts.reduce((joined, part) => {
     const before = joined.at(-1);
-    const both = before && before + (isWide([...before].at(-1)) ? "" : " ") + part;
+    const last = before && [...before].at(-1);
+    const gap = before && isWide(last) && !/[가-힣]/u.test(last) ? "" : " "; // Korean is wide, but has spaces
+    const both = before && before + gap + part;
     return both && length(both) <= limit ? [...joined.slice(0, -1), both] : [...joined, part];
   }, []);
 }

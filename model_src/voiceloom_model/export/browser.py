@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from voiceloom_model.runtime.bundle import GRAPHS, LEXICON, bundle_sha256, open_bundle
+from voiceloom_model.runtime.bundle import GRAPHS, LEXICON, bundle_sha256, check_precision, open_bundle
 from voiceloom_model.runtime.passages import MAX_CHARACTERS
 from voiceloom_model.runtime.voice import PAUSE_S
 from voiceloom_model.runtime.windows import FIRST_FRAMES, LEAST_FRAMES, NEXT_FRAMES
@@ -35,15 +35,16 @@ PACKAGE = "hibari-tts"
 LEVEL = 6
 
 
-def page_contents(folder: Path, precision: str = "int8") -> tuple[dict[str, Any], dict[str, bytes]]:
+def page_contents(folder: Path, precision: str | None = None) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What `page.json` says of the bundle in `folder`, and the files that the page reads, by name.
 
-    Raises `ValueError` or `FileNotFoundError` for what is no whole bundle or lacks the precision.
+    Without a precision it is the bundle's first. Raises `ValueError` or `FileNotFoundError` for what is no whole
+    bundle or lacks the precision.
     """
     bundle = open_bundle(folder)
     description = bundle.description
-    if precision not in description.precisions:
-        raise ValueError(f"{folder} has no {precision!r} graphs; it has: {', '.join(description.precisions)}")
+    precision = precision or description.precisions[0]
+    check_precision(folder, description, precision)
     readable = [tag for tag, identity in description.front_ends.items() if identity["name"] in ACCENTS]
     contents = {graph: _graph(bundle.graph(f"{precision}/{graph}").read_bytes(), precision) for graph in GRAPHS}
     for tag in readable:

@@ -67,7 +67,11 @@ def model_card(
     description: Description, sources: Sequence[Source], tolerance: float, kept: int, trial: str = ""
 ) -> str:
     """The card's text; `kept` layers stay float in the int8 graphs, `trial` says how its precisions compare."""
-    int8 = f"In the int8 graphs {kept} layers that 8 bits would harm stay float.\n" if kept else ""
+    int8 = (
+        f"In the int8 graphs {kept} layers that 8 bits would harm stay float.\n"
+        if kept and "int8" in description.precisions
+        else ""
+    )
     return TEMPLATE.format(
         name=", ".join(description.speakers),
         languages=", ".join(description.languages),

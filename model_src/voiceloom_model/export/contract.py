@@ -1,7 +1,7 @@
 """`contract.json`: what a bundle's graphs take and give at every precision, and how near to the network they are.
 
-A host in any language can be written against it. Only what is the same on every machine is in it: differences are
-rounded up, and of speeds it is only said which is faster.
+A host in any language can be written against it. Differences are rounded up, and of speeds it is only said which is
+faster; the paired test is what was found on the machine that exported.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any
 
 import onnx
 
-CONTRACT = "contract.json"
+from voiceloom_model.runtime.bundle import CONTRACT, GRAPHS, SPEAKER_ENCODER
+from voiceloom_model.runtime.description import PRECISIONS
+
 #: Free axes by the names that graphs have for them; a letter is one length wherever it stands in a graph.
 LETTERS = {"tokens": "N", "frames": "F", "samples": "T"}
 MEANINGS = {
@@ -23,9 +25,6 @@ MEANINGS = {
     "T": "samples: hop_length × F of a decoder, any number of a recording at speaker_sample_rate_hz",
     "S": "channels of a speaker vector",
 }
-PRECISIONS = ("fp32", "fp16", "int8")
-GRAPHS = ("encoder.onnx", "decoder.onnx")
-SPEAKER_ENCODER = "speaker_encoder.onnx"
 
 
 def write_contract(voice: Path, tolerance: Mapping[str, Mapping[str, float]], trial: Mapping[str, Any]) -> None:

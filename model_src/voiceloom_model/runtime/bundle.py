@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import mmap
 import shutil
 import stat
@@ -46,6 +47,8 @@ LEXICON = "lexicon.tsv"
 SUMS = "SHA256SUMS"
 SPEAKER_ENCODER = "speaker_encoder.onnx"
 GRAPHS = ("encoder.onnx", "decoder.onnx")
+CARD = "MODEL_CARD.md"
+CONTRACT = "contract.json"
 
 MEGABYTE = 1_000_000
 _GRAPH_BYTES = 1000 * MEGABYTE
@@ -55,9 +58,9 @@ KNOWN: dict[str, int] = {
     DESCRIPTION: 50 * MEGABYTE,
     LEXICON: 10 * MEGABYTE,
     SUMS: MEGABYTE,
-    "MODEL_CARD.md": 5 * MEGABYTE,
+    CARD: 5 * MEGABYTE,
     "curves.json": 50 * MEGABYTE,
-    "contract.json": 5 * MEGABYTE,
+    CONTRACT: 5 * MEGABYTE,
     SPEAKER_ENCODER: _GRAPH_BYTES,
     **{f"{precision}/{graph}": _GRAPH_BYTES for precision in PRECISIONS for graph in GRAPHS},
 }
@@ -73,8 +76,8 @@ class Bundle:
     def graph(self, name: str) -> Path:
         """Where a graph lies that reads nothing but itself.
 
-        A graph may say that its weights lie in another file, anywhere; ours never does, so one that holds the word for
-        it is refused.
+        A graph may say that its weights lie in another file, anywhere, or hold an engine that is code; ours never does,
+        so one that holds the words for it is refused.
         """
         path = self.folder / name
         if not path.stat().st_size:
@@ -82,6 +85,8 @@ class Bundle:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             if content.find(b"location") >= 0:
                 raise ValueError(f"{path} may read files outside the bundle: it holds the location of external data")
+            if content.find(b"EPContext") >= 0:
+                raise ValueError(f"{path} holds a compiled engine, which is code: a bundle's graphs are plain")
         return path
 
 
@@ -147,16 +152,30 @@ def speaking_bytes(folder: Path, precision: str) -> int:
     return sum((folder / name).stat().st_size for name in names)
 
 
-def slim(folder: Path, target: Path, precision: str) -> Path:
-    """Copy to the new folder `target` what speaking at one precision needs: a whole bundle of its own."""
+def slim(folder: Path, target: Path, precision: str | None = None) -> Path:
+    """Copy to the new folder `target` what speaking at one precision (or the first) needs: a bundle of its own."""
     description = open_bundle(folder).description
+    precision = precision or description.precisions[0]
     check_precision(folder, description, precision)
     others = [name for name in PRECISIONS if name != precision]
     shutil.copytree(folder, target, ignore=shutil.ignore_patterns(*others))
     description = dataclasses.replace(description, precisions=[precision])
     (target / DESCRIPTION).write_text(description.to_json(), encoding="utf-8")
+    _slim_papers(target, precision)
     write_sums(target)
     return target
+
+
+def _slim_papers(folder: Path, precision: str) -> None:
+    """Let contract and card say what is left."""
+    contract, card = folder / CONTRACT, folder / CARD
+    if contract.is_file():
+        content = json.loads(contract.read_text(encoding="utf-8"))
+        content["graphs"] = {name: graph for name, graph in content["graphs"].items() if (folder / name).is_file()}
+        contract.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    if card.is_file():
+        with card.open("a", encoding="utf-8") as file:
+            file.write(f"\nThis copy holds the graphs of {precision} alone.\n")
 
 
 def check_precision(folder: Path, description: Description, precision: str) -> None:

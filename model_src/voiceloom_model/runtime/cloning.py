@@ -10,7 +10,10 @@ RATES_HZ = (1_000, 768_000)
 
 def recording(wave: np.ndarray, sample_rate_hz: int, wanted_hz: int) -> np.ndarray:
     """A recording (T,) at the rate wanted; `ValueError` for what is none, or too short to know a voice by."""
-    wave = np.asarray(wave, np.float32)
+    wave = np.asarray(wave)
+    if not np.issubdtype(wave.dtype, np.floating):
+        raise ValueError(f"a recording to clone is float samples between -1 and 1, found {wave.dtype}")
+    wave = wave.astype(np.float32)
     if not RATES_HZ[0] <= sample_rate_hz <= RATES_HZ[1]:
         raise ValueError(f"a recording to clone has {RATES_HZ[0]} to {RATES_HZ[1]} Hz, found {sample_rate_hz}")
     if wave.ndim != 1 or not np.isfinite(wave).all():

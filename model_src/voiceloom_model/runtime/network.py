@@ -52,7 +52,7 @@ class Network:
         """
         generator = np.random.Generator(np.random.Philox(manner.seed))
         texts = self._texts(laid_out(*tokens, self._description.layout), manner, generator)
-        encoded, log_durations = _run(self._encoder, texts)
+        encoded, log_durations = compute(self._encoder, texts)
         durations = self._whole(np.asarray(log_durations), texts["tokens"].shape, manner.speed)
         shape = (1, int(durations.sum()), self._description.latent)
         noise = _noise(generator, shape, self._description.noise_scale)
@@ -87,13 +87,14 @@ class Network:
         noise = plan.noise[:, window.first : window.last]
         start = np.asarray(window.first, np.int64)
         sounds = {**plan._asdict(), "noise": noise, "start": start}
-        (wave,) = _run(self._decoder, {name: sounds[name] for name in self._decoder_inputs})
+        (wave,) = compute(self._decoder, {name: sounds[name] for name in self._decoder_inputs})
         hop = self._description.hop_length
         first, last = ((frame - window.first) * hop for frame in (window.start, window.stop))
         return np.clip(np.asarray(wave)[0, first:last], -1.0, 1.0)
 
 
-def _run(session: Any, inputs: dict[str, np.ndarray]) -> list[Any]:
+def compute(session: Any, inputs: dict[str, np.ndarray]) -> list[Any]:
+    """The outputs of a graph; `ValueError` in one sentence for what it cannot compute."""
     try:
         return session.run(None, inputs)
     except Exception as error:  # ONNX Runtime's errors have no other class in common

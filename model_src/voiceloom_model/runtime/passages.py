@@ -60,11 +60,16 @@ def _between(text: str, boundary: re.Pattern) -> Iterator[str]:
         yield part
 
 
+def _is_hangul(letter: str) -> bool:
+    """Korean is wide, but has spaces between its words."""
+    return "가" <= letter <= "힣"
+
+
 def _pack(parts: Iterable[str], limit: int) -> Iterator[str]:
     """Join neighbours as long as they fit."""
     packed = ""
     for part in parts:
-        gap = "" if _is_wide(packed[-1:]) else " "
+        gap = "" if _is_wide(packed[-1:]) and not _is_hangul(packed[-1:]) else " "
         if packed and _length(packed) + len(gap) + _length(part) <= limit:
             packed += gap + part
         else:

@@ -35,7 +35,7 @@ class VoiceModel(PythonModel):
         given = {name: value for name, value in row.items() if not pd.isna(value)}
         try:
             samples = self.voice.say(
-                given["text"],
+                given.get("text", ""),
                 speaker=given.get("speaker"),
                 language=given.get("language"),
                 speed=float(given.get("speed", 1.0)),

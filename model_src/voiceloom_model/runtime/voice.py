@@ -18,7 +18,7 @@ from voiceloom_model.runtime.bundle import LEXICON, SPEAKER_ENCODER, Bundle, che
 from voiceloom_model.runtime.choices import Speaker, manner_of, speaker_names
 from voiceloom_model.runtime.cloning import recording
 from voiceloom_model.runtime.engine import Engine, interfaces
-from voiceloom_model.runtime.network import Manner, Network
+from voiceloom_model.runtime.network import Manner, Network, compute
 from voiceloom_model.runtime.reading import Passage, Reader
 from voiceloom_model.runtime.speech import Speech, Timed, frames_a_token, sounds
 from voiceloom_model.runtime.windows import in_chunks
@@ -144,7 +144,7 @@ class Voice:
     def clone(self, wave: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         """The speaker vector (S,) of a recording (T,), to be given to `say` as `speaker`."""
         wave = recording(wave, sample_rate_hz, self.description.speaker_sample_rate_hz)
-        (vector,) = self._speaker_encoder.run(None, {"wave": wave[None]})
+        (vector,) = compute(self._speaker_encoder, {"wave": wave[None]})
         return np.asarray(vector)[0]
 
     def _waves(self, passages: Iterable[Passage], manner: Manner, network: Network) -> Iterator[np.ndarray]:

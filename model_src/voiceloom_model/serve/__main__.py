@@ -23,9 +23,9 @@ def main() -> None:
     parser.add_argument("--max-characters", type=int, default=MAX_CHARACTERS, help="of one text")
     parser.add_argument("--cors", action="append", default=[], metavar="ORIGIN", help="a web page's origin; repeatable")
     given = parser.parse_args()
-    workers = workers_for(given.workers, given.threads)
-    settings = Settings(workers, given.max_requests, given.max_characters, origins=tuple(given.cors))
     try:
+        workers = workers_for(given.workers, given.threads)
+        settings = Settings(workers, given.max_requests, given.max_characters, origins=tuple(given.cors))
         folders = [named(voice) for voice in given.voice]
         serve(folders, Listening(given.host, given.port, given.threads, given.precision, settings))
     except (ValueError, OSError) as error:

@@ -79,7 +79,7 @@ def _lock(key: str | None):
     async def check(request: Request) -> None:
         if key is not None:
             given = request.headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {key}".encode()):
+            if not hmac.compare_digest(given.encode("latin-1"), f"Bearer {key}".encode()):
                 raise Unauthorised
 
     return check
@@ -92,6 +92,7 @@ def _speech_routes(voices: Voices, settings: Settings, pool: Pool, metrics: Metr
     @router.post("/speech", openapi_extra={"requestBody": schema}, response_class=StreamingResponse)
     async def speak(request: Request) -> SpeechResponse:
         try:
+            _refuse_strange_pages(request.headers.get("origin"), settings)
             asked = await read_request(request, settings.max_characters)
             speech = Speech(asked, *voices.find(asked.model, asked.voice_name), pool, metrics)
         except ApiError as error:
@@ -104,6 +105,12 @@ def _speech_routes(voices: Voices, settings: Settings, pool: Pool, metrics: Metr
             raise
 
     return router
+
+
+def _refuse_strange_pages(origin: str | None, settings: Settings) -> None:
+    """A page of another site must not speak by a server that asks for no key, whatever name it found it under."""
+    if origin and settings.api_key is None and not {"*", origin} & set(settings.origins):
+        raise ApiError(403, f"pages of {origin[:80]} may not ask: start the server with --cors {origin[:80]}")
 
 
 def _list_routes(voices: Voices) -> APIRouter:

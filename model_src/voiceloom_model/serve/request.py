@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect
 
 from voiceloom_model.serve.encoders import FORMATS
 from voiceloom_model.serve.errors import ApiError
@@ -66,7 +67,7 @@ class SpeechRequest(BaseModel):
 async def read_request(request: Request, max_characters: int) -> SpeechRequest:
     """Read and check a request without holding more of it than could be right; `ApiError` for what is wrong."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given != "application/json":  # which also keeps other people's web pages from using a local server
+    if given != "application/json":
         raise ApiError(415, f"the content type must be application/json, found {given or 'none'!r}")
     content = await _read_body(request, BYTES_PER_CHARACTER * max_characters + OTHER_BYTES)
     try:
@@ -93,6 +94,8 @@ async def _read_body(request: Request, limit: int) -> bytes:
                 content += piece
                 if len(content) > limit:
                     raise ApiError(413, f"the request is larger than {limit} bytes", code="request_too_large")
+    except ClientDisconnect:
+        raise ApiError(499, "the client has left") from None
     except TimeoutError:
         raise ApiError(408, f"the request did not arrive within {BODY_TIMEOUT_S:.0f} s") from None
     return bytes(content)

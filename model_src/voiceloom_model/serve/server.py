@@ -54,6 +54,8 @@ def serve(folders: Sequence[tuple[str, Path]], listening: Listening) -> None:
 
 def workers_for(workers: int | None, threads: int) -> int:
     """How many pieces to compute at once: as many as were asked for, else as the processors of this process allow."""
+    if threads < 1:
+        raise ValueError(f"threads {threads} must be 1 or more")
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return workers or max(1, processors // threads)
 
