@@ -37,8 +37,8 @@ class Killed(Exception):
     """Stands for a kill in the middle of a run."""
 
 
-def train(config, folder, utterances, stop_at=None, options=OPTIONS):
-    """Train a fresh network in `folder`; with `stop_at`, die right after that step."""
+def train(config, folder, utterances, stop_at=None, options=OPTIONS, signal_at=(None, None)):
+    """Train a fresh network in `folder`; with `stop_at`, die right after that step; or get a signal in it."""
     torch.set_num_threads(1)  # sums depend on it, and other tests of the same process set it
     torch.manual_seed(options.seed)
     trainer = Trainer(Fabric(accelerator="cpu", devices=1), Synthesizer(config), MEL, options, folder)
@@ -47,6 +47,8 @@ def train(config, folder, utterances, stop_at=None, options=OPTIONS):
     def report(step, audio_s, terms):
         steps.append(step)
         assert audio_s > 0 and all(np.isfinite(value) for value in terms.values())
+        if step == signal_at[0]:
+            os.kill(os.getpid(), signal_at[1])
         if step == stop_at:
             raise Killed
 
@@ -129,6 +131,17 @@ def test_sigkill_at_a_random_step_then_resume_is_bit_identical(config, tmp_path,
     assert (tmp_path / "cut" / "state.pt").is_file(), "the run to be killed never saved a state"
     resumed, steps = train(config, tmp_path / "cut", utterances)
     assert 0 < len(steps) < 17
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_step_and_the_next_run_goes_on_from_there(config, tmp_path, utterances, number):
+    whole, _ = train(config, tmp_path / "whole", utterances)
+    with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else SystemExit) as ended:
+        train(config, tmp_path / "cut", utterances, signal_at=(6, number))  # no multiple of `checkpoint_every`
+    assert number == signal.SIGINT or ended.value.code == 143
+    resumed, steps = train(config, tmp_path / "cut", utterances)
+    assert steps[0] == 7
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "training"
 KEY_TAG = "input_key"
+#: The experiment of `dvc exp` that a training belongs to; the run is named alike.
+EXPERIMENT_TAG = "dvc_exp_name"
 #: How long the end of the training waits for what is not sent yet.
 LAST_WORDS_S = 60.0
 
@@ -102,12 +104,15 @@ def tracker(root: Path, job: Job) -> Iterator[Silent]:
 
 def _run(client: MlflowClient, root: Path, job: Job) -> str:
     """The id of this training's run, new or found again."""
-    key = job.folder.name
+    key, name = job.folder.name, os.environ.get("DVC_EXP_NAME")
     experiment = _experiment(client, root)
     for run in client.search_runs([experiment], f"tags.{KEY_TAG} = '{key}'", max_results=1):
-        client.update_run(run.info.run_id, status="RUNNING")
+        client.update_run(run.info.run_id, status="RUNNING", name=name)
+        if name:
+            client.set_tag(run.info.run_id, EXPERIMENT_TAG, name)
         return run.info.run_id
-    run = client.create_run(experiment, tags={KEY_TAG: key}, run_name=key[:12])
+    tags = {KEY_TAG: key} | ({EXPERIMENT_TAG: name} if name else {})
+    run = client.create_run(experiment, tags=tags, run_name=name or key[:12])
     parameters = {"train": job.train.model_dump(), "audio": job.audio.model_dump()}
     for name, value in leaves(parameters):
         client.log_param(run.info.run_id, name, value)

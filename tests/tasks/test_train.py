@@ -41,7 +41,7 @@ COMMAND = """
 import sys
 from pathlib import Path
 from test_train import AUDIO, TRAIN, run
-run(features=Path("features"), checkpoint=Path(sys.argv[1]), train=TRAIN, audio=AUDIO)
+run(features=Path("features"), checkpoint=Path(sys.argv[1]), learning=Path("learning.json"), train=TRAIN, audio=AUDIO)
 """
 
 
@@ -96,8 +96,16 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_checkpoint_can_be_loaded_and_says_what_it_heard(workplace):
     from voiceloom_model.nn.synthesizer import Synthesizer
 
-    metrics = run(features=workplace / "features", checkpoint=workplace / "out", train=TRAIN, audio=AUDIO)
+    metrics = run(
+        features=workplace / "features",
+        checkpoint=workplace / "out",
+        learning=workplace / "learning.json",
+        train=TRAIN,
+        audio=AUDIO,
+    )
     assert {path.name for path in (workplace / "out").iterdir()} == OUTPUTS
+    learning = json.loads((workplace / "learning.json").read_text(encoding="utf-8"))
+    assert learning and all(set(row) == {"step", "valid_mel_text", "valid_mel_posterior"} for row in learning)
     assert metrics["train_rows"] == 5 and metrics["held_out_rows"] == 1
     assert metrics["valid_mel_posterior_last"] < metrics["valid_mel_posterior_first"]
     voice = Synthesizer.from_folder(workplace / "out")
@@ -109,7 +117,13 @@ def test_checkpoint_can_be_loaded_and_says_what_it_heard(workplace):
 def test_same_inputs_give_the_same_bytes(workplace):
     for name in ("one", "two"):
         shutil.rmtree(workplace / "runs", ignore_errors=True)
-        run(features=workplace / "features", checkpoint=workplace / name, train=TRAIN, audio=AUDIO)
+        run(
+            features=workplace / "features",
+            checkpoint=workplace / name,
+            learning=workplace / "learning.json",
+            train=TRAIN,
+            audio=AUDIO,
+        )
     assert contents(workplace / "one") == contents(workplace / "two")
 
 
@@ -134,12 +148,24 @@ def test_input_key_follows_data_parameters_and_the_weights_begun_with(workplace)
 def test_no_training_split_is_one_sentence(workplace):
     write_shard([feature_row(0, "test")], workplace / "features", 0, FEATURES)
     with pytest.raises(ValueError, match="no utterance of the train split"):
-        run(features=workplace / "features", checkpoint=workplace / "out", train=TRAIN, audio=AUDIO)
+        run(
+            features=workplace / "features",
+            checkpoint=workplace / "out",
+            learning=workplace / "learning.json",
+            train=TRAIN,
+            audio=AUDIO,
+        )
 
 
 @pytest.mark.slow
 def test_sigkill_in_the_middle_then_again_gives_the_undisturbed_bytes(workplace):
-    run(features=workplace / "features", checkpoint=workplace / "whole", train=TRAIN, audio=AUDIO)
+    run(
+        features=workplace / "features",
+        checkpoint=workplace / "whole",
+        learning=workplace / "learning.json",
+        train=TRAIN,
+        audio=AUDIO,
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     process = subprocess.Popen([sys.executable, "-c", COMMAND, "cut"], env=environment, cwd=workplace)
     state = workplace / "runs" / "train" / key(workplace) / "state.pt"
@@ -149,14 +175,26 @@ def test_sigkill_in_the_middle_then_again_gives_the_undisturbed_bytes(workplace)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert state.is_file() and not (workplace / "cut").exists()
-    run(features=workplace / "features", checkpoint=workplace / "cut", train=TRAIN, audio=AUDIO)
+    run(
+        features=workplace / "features",
+        checkpoint=workplace / "cut",
+        learning=workplace / "learning.json",
+        train=TRAIN,
+        audio=AUDIO,
+    )
     assert contents(workplace / "whole") == contents(workplace / "cut")
 
 
 def test_the_next_run_drops_the_state_of_a_finished_one(workplace):
     for seed in (1, 2):
         params = TRAIN.model_copy(update={"seed": seed})
-        run(features=workplace / "features", checkpoint=workplace / f"out{seed}", train=params, audio=AUDIO)
+        run(
+            features=workplace / "features",
+            checkpoint=workplace / f"out{seed}",
+            learning=workplace / "learning.json",
+            train=params,
+            audio=AUDIO,
+        )
     assert len(list((workplace / "runs" / "train").iterdir())) == 1
 
 
@@ -171,7 +209,13 @@ def base(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         write_features(root / "features")
-        run(features=root / "features", checkpoint=root / "checkpoint", train=TRAIN, audio=AUDIO)
+        run(
+            features=root / "features",
+            checkpoint=root / "checkpoint",
+            learning=root / "learning.json",
+            train=TRAIN,
+            audio=AUDIO,
+        )
     return root / "checkpoint"
 
 
@@ -181,7 +225,13 @@ def weights_of(folder: Path) -> dict[str, np.ndarray]:
 
 def test_a_start_gives_its_weights_and_its_discriminators(workplace, base):
     train = with_params(start=str(base), learning_rate=1e-12, final_learning_rate=1e-12, adversarial_steps=0)
-    run(features=workplace / "features", checkpoint=workplace / "out", train=train, audio=AUDIO)
+    run(
+        features=workplace / "features",
+        checkpoint=workplace / "out",
+        learning=workplace / "learning.json",
+        train=train,
+        audio=AUDIO,
+    )
     before, after = weights_of(base), weights_of(workplace / "out")
     assert before.keys() == after.keys()
     assert all(np.allclose(before[name], value, atol=1e-6) for name, value in after.items())
@@ -194,7 +244,13 @@ def test_an_adaptation_leaves_a_whole_checkpoint_and_a_small_adapter(workplace, 
     from voiceloom_model.nn.synthesizer import Synthesizer
 
     train = with_params(start=str(base), adaptation=mode, lora_rank=2, adversarial_steps=2 if mode == "lora" else 0)
-    run(features=workplace / "features", checkpoint=workplace / "out", train=train, audio=AUDIO)
+    run(
+        features=workplace / "features",
+        checkpoint=workplace / "out",
+        learning=workplace / "learning.json",
+        train=train,
+        audio=AUDIO,
+    )
     voice = Synthesizer.from_folder(workplace / "out")
     before, after = weights_of(base), weights_of(workplace / "out")
     assert set(after) - set(before) == {"speakers.weight"} and np.abs(after["speakers.weight"][1]).max() > 0
@@ -224,7 +280,13 @@ def test_what_a_user_must_mend_is_one_sentence(workplace, base, changes, said):
     if changes.get("start") == "BASE":
         changes = changes | {"start": str(base)}
     with pytest.raises((ValueError, FileNotFoundError), match=said) as caught:
-        run(features=workplace / "features", checkpoint=workplace / "out", train=with_params(**changes), audio=AUDIO)
+        run(
+            features=workplace / "features",
+            checkpoint=workplace / "out",
+            learning=workplace / "learning.json",
+            train=with_params(**changes),
+            audio=AUDIO,
+        )
     assert "\n" not in str(caught.value) and not (workplace / "out").exists()
 
 
@@ -238,6 +300,7 @@ def test_a_start_with_other_symbols_is_one_sentence(workplace, base):
         run(
             features=workplace / "features",
             checkpoint=workplace / "out",
+            learning=workplace / "learning.json",
             train=with_params(start=str(other)),
             audio=AUDIO,
         )
@@ -247,12 +310,24 @@ def test_too_little_of_a_speaker_is_one_sentence(workplace):
     write_shard([feature_row(9, "train") | {"speaker": "eva"}], workplace / "features", 1, FEATURES)
     write_statistics(workplace / "features", "tone", "eva")
     with pytest.raises(ValueError, match=r"2\.2 s of 'eva' to train on, and a speaker needs 5 s"):
-        run(features=workplace / "features", checkpoint=workplace / "out", train=TRAIN, audio=AUDIO)
+        run(
+            features=workplace / "features",
+            checkpoint=workplace / "out",
+            learning=workplace / "learning.json",
+            train=TRAIN,
+            audio=AUDIO,
+        )
 
 
 def test_tokens_spread_as_piper_wants_them(workplace):
     train = with_params(parts={"layout": "spread", "alignment": "mel"}, adversarial_steps=0)
-    run(features=workplace / "features", checkpoint=workplace / "out", train=train, audio=AUDIO)
+    run(
+        features=workplace / "features",
+        checkpoint=workplace / "out",
+        learning=workplace / "learning.json",
+        train=train,
+        audio=AUDIO,
+    )
     assert json.loads((workplace / "out" / "config.json").read_text())["model"]["layout"] == "spread"
 
 
@@ -263,19 +338,37 @@ def test_only_one_process_trains_a_run(workplace, monkeypatch):
     folder = new_job(workplace / "features", TRAIN, AUDIO, STAGE.code).folder
     folder.mkdir(parents=True)
     with FileLock(folder / "lock"), pytest.raises(ValueError, match="another process is training"):
-        run(features=workplace / "features", checkpoint=workplace / "out", train=TRAIN, audio=AUDIO)
+        run(
+            features=workplace / "features",
+            checkpoint=workplace / "out",
+            learning=workplace / "learning.json",
+            train=TRAIN,
+            audio=AUDIO,
+        )
 
 
 def test_a_stage_under_torchrun_is_one_sentence(workplace, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match=r"let torchrun start `-m tasks\.train`"):
-        run(features=workplace / "features", checkpoint=workplace / "out", train=TRAIN, audio=AUDIO)
+        run(
+            features=workplace / "features",
+            checkpoint=workplace / "out",
+            learning=workplace / "learning.json",
+            train=TRAIN,
+            audio=AUDIO,
+        )
 
 
 @pytest.mark.slow
 def test_two_processes_leave_one_checkpoint(workplace):
     train = with_params(processes=2)
-    metrics = run(features=workplace / "features", checkpoint=workplace / "out", train=train, audio=AUDIO)
+    metrics = run(
+        features=workplace / "features",
+        checkpoint=workplace / "out",
+        learning=workplace / "learning.json",
+        train=train,
+        audio=AUDIO,
+    )
     assert {path.name for path in (workplace / "out").iterdir()} == OUTPUTS
     assert metrics["steps"] == 11 and metrics["valid_mel_posterior_last"] < metrics["valid_mel_posterior_first"]
 
@@ -284,4 +377,10 @@ def test_two_processes_leave_one_checkpoint(workplace):
 def test_what_a_user_must_mend_passes_from_the_processes(workplace):
     write_shard([feature_row(0, "test")], workplace / "features", 0, FEATURES)
     with pytest.raises(ValueError, match="no utterance of the train split"):
-        run(features=workplace / "features", checkpoint=workplace / "out", train=with_params(processes=2), audio=AUDIO)
+        run(
+            features=workplace / "features",
+            checkpoint=workplace / "out",
+            learning=workplace / "learning.json",
+            train=with_params(processes=2),
+            audio=AUDIO,
+        )

@@ -52,7 +52,9 @@ def folder_of(features, audio):
 
 
 def test_held_out_texts_are_scored_kept_and_drawn(features, audio, tmp_path, capsys):
-    metrics = run(features=features, checkpoint=tmp_path / "out", train=TRAIN, audio=audio)
+    metrics = run(
+        features=features, checkpoint=tmp_path / "out", learning=tmp_path / "learning.json", train=TRAIN, audio=audio
+    )
     folder = folder_of(features, audio)
     points = {point["step"]: point for point in json.loads((tmp_path / "out" / "curves.json").read_text())}
     # "Thank you for calling our office." has one word of six wrong; "That agent is already logged on." has all.
@@ -71,7 +73,7 @@ def test_a_tracking_server_that_is_away_is_one_line(features, audio, tmp_path, m
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     train = TRAIN.model_copy(update={"listen_every": 0})
-    run(features=features, checkpoint=tmp_path / "out", train=train, audio=audio)
+    run(features=features, checkpoint=tmp_path / "out", learning=tmp_path / "learning.json", train=train, audio=audio)
     said = [line for line in capsys.readouterr().err.splitlines() if "MLflow" in line]
     assert len(said) == 1 and "http://127.0.0.1:9 is not told any more" in said[0]
 
@@ -83,7 +85,13 @@ def test_a_live_run_has_curves_pictures_and_audio_and_is_continued(features, aud
 
     connect(tmp_path)
     for _ in range(2):  # the second finds the state of the first, and the same run
-        run(features=features, checkpoint=tmp_path / "out", train=TRAIN, audio=audio)
+        run(
+            features=features,
+            checkpoint=tmp_path / "out",
+            learning=tmp_path / "learning.json",
+            train=TRAIN,
+            audio=audio,
+        )
         (tmp_path / "out").rename(tmp_path / f"out-{_}")
         (folder_of(features, audio) / "finished.json").unlink()
     client = connect(tmp_path)

@@ -25,6 +25,7 @@ from voiceloom_model.training.feed import Fed, Feed
 from voiceloom_model.training.options import Options
 from voiceloom_model.training.phases import AdversarialPhase, Setting, WarmupPhase
 from voiceloom_model.training.scores import Best, score_of
+from voiceloom_model.training.stopping import Stopping
 from voiceloom_model.training.watching import Hooks, Watch
 
 Phase = WarmupPhase | AdversarialPhase
@@ -56,6 +57,7 @@ class Trainer:
         self.ema = checkpoint.Ema(checkpoint.trained(synthesizer), options.ema_decay)
         self.best = Best(options.keep == "best")
         self.clock = Clock(options.max_minutes)
+        self.stopping = Stopping()
         self.step = 0
         self._measured_at: int | None = None
 
@@ -69,16 +71,19 @@ class Trainer:
         watch = Watch(setting, self.ema, self.folder, hooks or Hooks(), held_out)
         config, fabric = setting.synthesizer.config, setting.fabric
         feed = Feed(utterances, options, config.hop_length, config.latent, fabric.global_rank, fabric.world_size)
-        for phase_type, end in self._phases(state):
-            phase = phase_type(setting)
-            self._enter(phase, state)
-            state = None
-            over = self._advance(phase, end, feed, watch)
-            self._measure(watch, last=True)
-            if self.best.weights:
-                self.ema.load(self.best.weights)
-            if over:
-                break
+        with self.stopping:
+            for phase_type, end in self._phases(state):
+                phase = phase_type(setting)
+                self._enter(phase, state)
+                state = None
+                over = self._advance(phase, end, feed, watch)
+                self._measure(watch, last=True)
+                if self.best.weights:
+                    self.ema.load(self.best.weights)
+                if over:
+                    break
+            if self._asked_to_stop():
+                self.stopping.end()
         setting.synthesizer.load_state_dict(self.ema.values, strict=False)
         return setting.synthesizer.state_dict(), setting.discriminators.state_dict()
 
@@ -117,6 +122,9 @@ class Trainer:
         options = self.setting.options
         with closing(feed.steps(self.step)) as fed:
             while self.step < end:
+                if self._asked_to_stop():
+                    self._save(phase)
+                    self.stopping.end()
                 if self._out_of_time():
                     self._save(phase)
                     return True
@@ -156,6 +164,14 @@ class Trainer:
         score = score_of(watch.measure(self.step, last), by_ear=self.setting.options.listen_every > 0)
         if score is not None:
             self.best.offer(score, self.ema.values)
+
+    def _asked_to_stop(self) -> bool:
+        """Whether any rank got a signal; all of them leave after the same step."""
+        asked = self.stopping.signal is not None
+        if self.setting.fabric.world_size == 1:
+            return asked
+        several = torch.tensor(float(asked), device=self.setting.fabric.device)
+        return bool(torch.as_tensor(self.setting.fabric.all_reduce(several, reduce_op="sum")))
 
     def _out_of_time(self) -> bool:
         """Whether the time is over by any rank's clock; asked now and then only."""
