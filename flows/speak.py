@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,17 +42,31 @@ def say(text: str, output: Path, bundle: Path, manner: Manner, subtitles: Path |
         speech = voice.speak(text, **choices)
         samples = speech.samples
         write_subtitles(speech.words, subtitles)
-    _write(samples, voice.sample_rate_hz, output)
+    _write(samples, voice.sample_rate_hz, output, _mark(bundle, voice, manner))
     return len(samples) / voice.sample_rate_hz
 
 
-def _write(samples: Any, sample_rate_hz: int, output: Path) -> None:
+def _write(samples: Any, sample_rate_hz: int, output: Path, comment: str) -> None:
+    """Write a sound file that says which voice made it, where its format has room for a comment."""
     import soundfile
 
     try:
-        soundfile.write(output, samples, sample_rate_hz)
-    except (soundfile.LibsndfileError, TypeError) as error:
+        with soundfile.SoundFile(output, "w", sample_rate_hz, 1) as file:
+            with contextlib.suppress(soundfile.LibsndfileError):
+                file.comment = comment
+            file.write(samples)
+    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise ValueError(f"cannot write {output}: {error}; a name that ends in .wav or .flac will do") from error
+
+
+def _mark(bundle: Path, voice: Any, manner: Manner) -> str:
+    """What leads from a sound file back to its voice (`voiceloom trace`)."""
+    from flows.trace import mark
+    from voiceloom_model import __version__
+    from voiceloom_model.runtime.bundle import bundle_sha256
+
+    asked = f"speed={manner.speed:g} seed={manner.seed} version={__version__}"
+    return mark(bundle_sha256(bundle), voice.description.data_sha256, asked)
 
 
 def _speaker(voice: Any, given: str | None) -> Any:
@@ -68,7 +83,7 @@ def _speaker(voice: Any, given: str | None) -> Any:
 
 
 def find_bundle(root: Path, voice: str | None) -> Path:
-    """The bundle of a voice given as a folder, as NAME@ALIAS, or not at all (this project's own)."""
+    """The bundle of a voice given as a folder, as NAME@ALIAS or NAME/VERSION, or not at all (this project's own)."""
     if voice is None or Path(voice).is_dir():
         folder = root / LOCAL_VOICE if voice is None else Path(voice)
         if not (folder / "voice.json").is_file():
@@ -76,12 +91,18 @@ def find_bundle(root: Path, voice: str | None) -> Path:
                 f"{folder} holds no voice; `voiceloom run` makes one, `voiceloom voices` lists them"
             )
         return folder
-    name, _, alias = voice.partition("@")
-    if not alias:
-        raise FileNotFoundError(f"there is no folder {voice}; a registered voice is written NAME@champion")
-    from tasks.register.registry import bundle_folder
+    from tasks.register.registry import bundle_at, bundle_folder, no_registry_yet
 
-    return bundle_folder(root, name, alias)
+    name, _, alias = voice.partition("@")
+    if alias:
+        return bundle_folder(root, name, alias)
+    name, _, number = voice.rpartition("/")
+    if not (name and number.isdecimal()) or no_registry_yet(root):
+        raise FileNotFoundError(f"there is no folder {voice}; a registered voice is written NAME@champion or NAME/1")
+    from tasks.register.versions import named_version
+
+    version = named_version(root, name, voice)
+    return bundle_at(root, f"models:/{version.name}/{version.version}")
 
 
 def voice_lines(root: Path) -> Iterator[str]:

@@ -295,13 +295,18 @@ class EvaluateParams(Section):
 
 
 class GateParams(Section):
-    """What a voice must reach to be promoted. `max_rtf` is real-time factor on one thread."""
+    """What a voice must reach to be promoted. `max_rtf` is real-time factor on one thread.
+
+    The margins say by how much it may be worse than the reigning champion on the same sentences.
+    """
 
     max_wer: float = Field(ge=0)
     min_similarity: float = Field(ge=-1, le=1)
     min_dnsmos: float = Field(ge=1, le=5)
     max_rtf: float = Field(gt=0)
     champion_wer_margin: float = Field(ge=0)
+    champion_similarity_margin: float = Field(default=0.02, ge=0)
+    champion_dnsmos_margin: float = Field(default=0.1, ge=0)
 
 
 class RegisterParams(Section):

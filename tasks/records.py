@@ -115,6 +115,27 @@ FEATURES = pa.schema(
     ]
 )
 
+#: Where a recording came from: its file under data/raw, the row in it where it is a table, and the file's hash.
+SOURCES = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("source_path", pa.string(), nullable=False),
+        pa.field("member", pa.int64()),
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("duration_s", pa.float64(), nullable=False),
+    ]
+)
+
+#: How much of a recording, and of a speaker in it, a voice is trained on and judged by.
+HEARD = pa.schema(
+    [
+        pa.field("recording_id", pa.string(), nullable=False),
+        *ORIGIN,
+        pa.field("trained_s", pa.float64(), nullable=False),
+        pa.field("held_out_s", pa.float64(), nullable=False),
+    ]
+)
+
 QUARANTINE = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),

@@ -107,7 +107,19 @@ def _report(voice: Path, precision: str, scores: Mapping[str, Sequence[Score]], 
         "asr_model": evaluate.asr_model,
         **sets,
         "size_mb": round(speaking_bytes(voice, precision) / 1e6, 2),
+        "sentences": [_measured(score) for score in scores["voice"]],
         "heard": {name: [_heard(score) for score in several] for name, several in scores.items()},
+    }
+
+
+def _measured(score: Score) -> dict[str, str | int | float | None]:
+    """One held-out sentence in numbers: what the gate compares a voice with the next by."""
+    return {
+        "id": score.id,
+        "errors": score.word_errors,
+        "words": score.words,
+        "similarity": None if score.similarity is None else round(score.similarity, 4),
+        "dnsmos": round(score.dnsmos, 4),
     }
 
 

@@ -1,5 +1,5 @@
 """Measure utterances: data/utterances → data/features, a shard of features for a shard of utterances, with
-`statistics.json` beside them, and the data card reports/data.html and .json.
+`statistics.json` beside them, the data card reports/data.html and .json, and what is heard of every recording.
 
 What has nothing to say, or cannot be aligned with what it says, goes to data/quarantine/features.parquet.
 """
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from tasks.features.assemble import CARRIED, features_table, rows_of
 from tasks.features.card import write_card
+from tasks.features.heard import write_heard
 from tasks.features.measure import measure
 from tasks.features.statistics import Statistics
 from tasks.features.steps import acoustic_step, phonemes_step, speaker_step
@@ -43,6 +44,7 @@ STAGE = Stage(
         "card": "reports/data.json",
         "card_page": "reports/data.html",
         "card_plots": "reports/data_plots.json",
+        "heard": "reports/heard.parquet",
     },
     params=("features", "audio"),
     code=(
@@ -67,6 +69,7 @@ def run(  # noqa: PLR0913
     card: Path,
     card_page: Path,
     card_plots: Path,
+    heard: Path,
     features: FeaturesParams,
     audio: AudioParams,
 ) -> Metrics:
@@ -95,6 +98,7 @@ def run(  # noqa: PLR0913
     _write_json(table / "statistics.json", report)
     quarantines = (refused_ingest, refused_segment, quarantine)
     write_card(table, utterances, quarantines, report, card, card_page, card_plots)
+    write_heard(table, utterances, heard)
     return {**statistics.metrics(), **refused.metrics()}
 
 

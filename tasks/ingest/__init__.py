@@ -1,6 +1,7 @@
 """Take recordings in: data/raw, any layout and codec → data/recordings, one row a recording, mono, one rate.
 
-What has no text, no consent or no sound goes to data/quarantine/ingest.parquet, by name and with the reason.
+What has no text, no consent or no sound goes to data/quarantine/ingest.parquet, by name and with the reason. Which
+file each recording came from is in reports/sources.parquet.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tasks.ingest.consent import load_consents
 from tasks.ingest.decode import Keys
 from tasks.ingest.entries import Entry, corpus_entries
 from tasks.ingest.labels import labels_within
+from tasks.ingest.sources import Sources
 from tasks.params import AudioParams, Corpus, IngestParams, RecordsParams
 from tasks.quarantine import Quarantine
 from tasks.records import RECORDINGS, shard_of, table_of
@@ -27,18 +29,23 @@ VERSION = 1
 
 STAGE = Stage(
     deps={"raw": "data/raw", "consent": "data/consent.yaml"},
-    outs={"recordings": "data/recordings", "quarantine": "data/quarantine/ingest.parquet"},
+    outs={
+        "recordings": "data/recordings",
+        "quarantine": "data/quarantine/ingest.parquet",
+        "sources": "reports/sources.parquet",
+    },
     params=("corpora", "ingest", "audio", "records"),
     code=("tasks/ingest", "tasks/audio", "tasks/shards.py"),
 )
 
 
-def run(
+def run(  # noqa: PLR0913
     *,
     raw: Path,
     consent: Path,
     recordings: Path,
     quarantine: Path,
+    sources: Path,
     corpora: list[Corpus],
     ingest: IngestParams,
     audio: AudioParams,
@@ -59,15 +66,17 @@ def run(
     )
     store = step.store()
     compute(step, {keys[entry.id].row: entry.place for shard in shards for entry in shard}, store)
-    cache = ShardCache("ingest", VERSION, RECORDINGS)
+    cache, origins = ShardCache("ingest", VERSION, RECORDINGS), Sources()
     kept = labels = 0
     seconds = 0.0
     for number, shard in enumerate(shards):
         rows = _rows(shard, keys, store, refused)
         cache.write(recordings / f"shard-{number:03d}.parquet", rows, partial(_shard, rows, keys, store))
+        origins.add(shard, rows)
         kept += len(rows)
         labels += sum(len(row["segments"]) for row in rows)
         seconds += sum(row["duration_s"] for row in rows)
+    origins.write(sources)
     refused.close(quarantine, kept and kept + labels, ingest.max_error_rate)
     return {"recordings": kept, "minutes": round(seconds / 60, 3), **refused.metrics()}
 

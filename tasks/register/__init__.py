@@ -22,6 +22,8 @@ STAGE = Stage(
         "decision": "reports/gate.json",
         "card": "reports/data.json",
         "card_page": "reports/data.html",
+        "sources": "reports/sources.parquet",
+        "heard": "reports/heard.parquet",
     },
     outs={"receipt": "reports/registration.json"},
     params=("register",),
@@ -29,7 +31,7 @@ STAGE = Stage(
 )
 
 
-def run(
+def run(  # noqa: PLR0913
     *,
     voice: Path,
     evaluation: Path,
@@ -37,11 +39,13 @@ def run(
     decision: Path,
     card: Path,
     card_page: Path,
+    sources: Path,
+    heard: Path,
     receipt: Path,
     register: RegisterParams,
 ) -> Metrics:
-    """Register the voice as challenger, and as champion when the gate passed; returns which it became."""
-    publication = Publication(register.model_name, voice, evaluation, page, decision, card, card_page)
+    """Register the voice as challenger, and as champion when the gate passed and nobody holds it back."""
+    publication = Publication(register.model_name, voice, evaluation, page, decision, card, card_page, sources, heard)
     publish(Path.cwd(), publication)
     content = {
         "model_name": publication.model_name,
@@ -49,7 +53,7 @@ def run(
         "gate_passed": publication.gate_passed,
     }
     receipt.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    return {"model_name": publication.model_name, "promoted": publication.gate_passed}
+    return {"model_name": publication.model_name, "gate_passed": publication.gate_passed}
 
 
 def ensure_registered(root: Path, model_name: str) -> None:

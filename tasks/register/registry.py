@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
-CHALLENGER, CHAMPION = "challenger", "champion"
+CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
 
 #: The tag that makes registering idempotent: the same bundle never gets a second version.
 BUNDLE_TAG = "bundle_sha256"
@@ -66,12 +66,6 @@ def one_sentence(root: Path) -> Iterator[None]:
         raise ValueError(f"MLflow at {tracking_uri(root)}: {' '.join(str(error).split())}") from error
 
 
-def find_version(client: MlflowClient, model_name: str, bundle_sha256: str) -> ModelVersion | None:
-    """The newest version of this very bundle, if it was registered."""
-    found = client.search_model_versions(f"name = '{model_name}' and tags.{BUNDLE_TAG} = '{bundle_sha256}'")
-    return max(found, key=lambda version: int(version.version), default=None)
-
-
 def version_by_alias(client: MlflowClient, model_name: str, alias: str) -> ModelVersion | None:
     """The version an alias points to, or None where there is no such model or alias."""
     from mlflow.exceptions import MlflowException
@@ -85,7 +79,10 @@ def version_by_alias(client: MlflowClient, model_name: str, alias: str) -> Model
 
 
 def champion_scores(root: Path, model_name: str) -> dict:
-    """What reigns: model name, bundle hash and scores; empty when nothing does. No versions, no dates."""
+    """What reigns: bundle hash, scores, and those of every held-out sentence; empty when nothing does.
+
+    The same champion gives the same answer wherever it is registered: no versions, no dates.
+    """
     if no_registry_yet(root):
         return {}
     client = connect(root)
@@ -94,12 +91,26 @@ def champion_scores(root: Path, model_name: str) -> dict:
         if champion is None:
             return {}
         metrics = client.get_run(str(champion.run_id)).data.metrics
+        report = read_report(str(champion.run_id))
     scores = {name.removeprefix("voice_"): value for name, value in metrics.items() if name.startswith("voice_")}
     return {
         "model_name": model_name,
         BUNDLE_TAG: champion.tags[BUNDLE_TAG],
         "scores": dict(sorted(scores.items())),
+        "asr_model": report.get("asr_model"),
+        "sentences": report.get("sentences", []),
     }
+
+
+def read_report(run_id: str) -> dict:
+    """The evaluation that was logged with a version; empty where there is none any more."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return mlflow.artifacts.load_dict(f"runs:/{run_id}/reports/evaluation.json")
+    except (MlflowException, OSError):
+        return {}
 
 
 def registered_voices(root: Path) -> list[Registered]:
@@ -122,10 +133,16 @@ def registered_voices(root: Path) -> list[Registered]:
 
 def bundle_folder(root: Path, model_name: str, alias: str) -> Path:
     """The voice bundle of a registered version, downloaded where it is not on this machine."""
-    import mlflow
-
     client = connect(root)
     with one_sentence(root):
         if version_by_alias(client, model_name, alias) is None:
             raise ValueError(f"no registered voice {model_name}@{alias}; `voiceloom voices` lists them")
-        return Path(mlflow.artifacts.download_artifacts(f"models:/{model_name}@{alias}")) / "artifacts" / "voice"
+    return bundle_at(root, f"models:/{model_name}@{alias}")
+
+
+def bundle_at(root: Path, uri: str) -> Path:
+    """The voice bundle within the model at an address of MLflow's."""
+    import mlflow
+
+    with one_sentence(root):
+        return Path(mlflow.artifacts.download_artifacts(uri)) / "artifacts" / "voice"

@@ -1,6 +1,8 @@
 """`voiceloom say` with a voice that only remembers what it was told."""
 
+import hashlib
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ WORDS = (Timed("Hello,", 0.1, 0.5), Timed("you.", 0.6, 1.25), Timed("Bye!", 1.5,
 class RememberingVoice:
     sample_rate_hz = 16000
     speakers = ("eva",)
+    description = SimpleNamespace(data_sha256="d" * 64)
 
     def say(self, text, **manner):
         type(self).told = (text, manner)
@@ -29,7 +32,8 @@ class RememberingVoice:
 
 
 @pytest.fixture
-def voice(monkeypatch):
+def voice(monkeypatch, tmp_path):
+    (tmp_path / "SHA256SUMS").write_text("a bundle's sums")
     monkeypatch.setattr("voiceloom_model.runtime.Voice.load", lambda folder: RememberingVoice())
     return RememberingVoice
 
@@ -40,6 +44,20 @@ def test_a_wav_of_the_voices_rate_is_written(tmp_path, voice):
     wave, rate = soundfile.read(out)
     assert (len(wave), rate) == (8000, 16000)
     assert voice.told == ("Hello.", {"speaker": "eva", "language": "en-US", "speed": 1.5, "seed": 3})
+
+
+@pytest.mark.parametrize("name", ["out.wav", "out.flac", "out.ogg", "out.mp3"])
+def test_the_file_says_which_voice_made_it(tmp_path, voice, name):
+    say("Hello.", tmp_path / name, tmp_path, Manner(speed=1.5, seed=3))
+    with soundfile.SoundFile(tmp_path / name) as file:
+        comment = file.comment
+    bundle = hashlib.sha256(b"a bundle's sums").hexdigest()
+    assert comment.startswith(f"Voiceloom bundle={bundle} data={'d' * 64} speed=1.5 seed=3 version=")
+
+
+def test_a_format_without_room_for_a_comment_is_written_too(tmp_path, voice):
+    assert say("Hello.", tmp_path / "out.au", tmp_path, Manner()) == 0.5
+    assert soundfile.info(tmp_path / "out.au").duration == 0.5
 
 
 def test_a_recording_as_speaker_is_imitated(tmp_path, voice):

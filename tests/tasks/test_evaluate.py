@@ -209,6 +209,9 @@ def test_the_report_has_real_beside_synthetic(evaluated):
     assert report["recordings"]["dnsmos"] > report["voice"]["dnsmos"]
     assert isinstance(report["speed_passed"], bool) and 1 < report["size_mb"] < 20
     assert [one["id"] for one in report["heard"]["voice"]] == ["made/b", "made/c"]
+    assert [one["id"] for one in report["sentences"]] == ["made/b", "made/c"]
+    errors, words = (sum(one[name] for one in report["sentences"]) for name in ("errors", "words"))
+    assert round(errors / words, 4) == report["voice"]["wer"]
     assert metrics["recordings_wer"] == report["recordings"]["wer"] and "voice_utterances" in metrics
 
 

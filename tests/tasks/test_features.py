@@ -114,6 +114,7 @@ def outputs(out: Path) -> dict[str, Path]:
         "card": out / "reports" / "data.json",
         "card_page": out / "reports" / "data.html",
         "card_plots": out / "reports" / "data_plots.json",
+        "heard": out / "reports" / "heard.parquet",
     }
 
 
@@ -221,6 +222,21 @@ def test_what_cannot_teach_is_quarantined_by_name(speech, tmp_path):
         "unreadable_audio": 1,
     }
     assert metrics["utterances"] == 4 and metrics["quarantined"] == 5
+
+
+def test_what_is_heard_of_each_recording_is_summed_up(speech, tmp_path):
+    rows = good(speech)
+    for row in rows:
+        row["recording_id"] = "recording/long" if row["id"] in ("corpus/a", "corpus/b") else row["recording_id"]
+    lenient = PARAMS.model_copy(update={"max_error_rate": 0.6})
+    rows.append(utterance("mute", speech["a"], "…"))
+    run(write(rows, tmp_path / "utterances"), tmp_path / "out", features=lenient)
+    heard = {row["recording_id"]: row for row in pq.read_table(tmp_path / "out/reports/heard.parquet").to_pylist()}
+    seconds = {row["id"]: row["duration_s"] for row in rows}
+    assert heard["recording/long"]["trained_s"] == pytest.approx(seconds["corpus/a"] + seconds["corpus/b"], abs=1e-5)
+    assert (heard["recording/d"]["trained_s"], heard["recording/long"]["held_out_s"]) == (0, 0)
+    assert heard["recording/d"]["held_out_s"] == pytest.approx(seconds["corpus/d"], abs=1e-5)
+    assert "recording/mute" not in heard and heard["recording/c"]["consent_id"] == "reader-2026"
 
 
 def test_too_many_failures_are_one_sentence(speech, tmp_path):

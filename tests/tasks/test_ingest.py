@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import re
 import subprocess
 
@@ -58,6 +59,18 @@ def test_hostile_recordings_are_named_and_the_rest_goes_on(project):
     assert quarantine(project) == expected
     assert metrics["recordings"] == len(recordings(project)) == 30
     assert metrics["quarantined"] == 6 and metrics["quarantined_truncated"] == 1
+
+
+def test_every_recording_leads_back_to_its_file(project):
+    add_hostile(project)
+    paths = {f"tiny/good{number}": project.add(f"good{number}", noise(number), "words") for number in range(30)}
+    run_stage("ingest", project.root)
+    sources = {row["id"]: row for row in project.rows("reports/sources.parquet")}
+    assert list(sources) == sorted(paths)
+    for name, path in paths.items():
+        assert project.root / "data" / "raw" / sources[name]["source_path"] == path
+        assert sources[name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert (sources[name]["duration_s"], sources[name]["member"]) == (0.5, None)
 
 
 def test_with_nothing_but_hostile_recordings_there_is_one_sentence(project):
@@ -496,4 +509,4 @@ def test_a_recording_without_a_label_left_is_refused_and_consent_is_each_speaker
 
 
 def test_the_stage_declares_what_it_reads():
-    assert set(STAGE.deps) == {"raw", "consent"} and set(STAGE.outs) == {"recordings", "quarantine"}
+    assert set(STAGE.deps) == {"raw", "consent"} and set(STAGE.outs) == {"recordings", "quarantine", "sources"}
