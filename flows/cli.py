@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from flows import data
+from flows import commands_registry, commands_schedule, data
 
 app = typer.Typer(
     help="A factory for voices: recordings of consenting speakers in, registered text-to-speech voices out.",
@@ -123,7 +123,7 @@ def list_stages() -> None:
 def say(
     text: Annotated[str, typer.Argument(help="What to say.")],
     output: Annotated[Path, Option("-o", "--output", help="The sound file to write.")] = Path("out.wav"),
-    voice: Annotated[str | None, Option(help="A bundle's folder or NAME@ALIAS; else models/voice.")] = None,
+    voice: Annotated[str | None, Option(help="A folder, NAME@ALIAS or NAME/VERSION; else models/voice.")] = None,
     speaker: Annotated[str | None, Option(help="A speaker's name, or a recording to imitate.")] = None,
     language: Annotated[str | None, Option(help="Language of the text, e.g. en-US.")] = None,
     speed: Annotated[float, Option(min=0.25, max=4.0, help="Faster above 1.")] = 1.0,
@@ -141,7 +141,7 @@ def say(
 @app.command()
 def serve(
     voice: Annotated[
-        list[str] | None, Option(help="A folder or NAME@ALIAS, or NAME= and either; repeatable; else models/voice.")
+        list[str] | None, Option(help="A folder, NAME@ALIAS or NAME/VERSION, perhaps after NAME=; repeatable.")
     ] = None,
     host: Annotated[
         str, Option(help="The address to listen at; beyond this machine, set VOICELOOM_API_KEY.")
@@ -165,7 +165,7 @@ def serve(
 @app.command()
 def web(
     output: Annotated[Path, Option("-o", "--output", help="The folder to write; any static server can serve it.")],
-    voice: Annotated[str | None, Option(help="A bundle's folder or NAME@ALIAS; else models/voice.")] = None,
+    voice: Annotated[str | None, Option(help="A folder, NAME@ALIAS or NAME/VERSION; else models/voice.")] = None,
     precision: Annotated[str | None, Option(help="int8 (small) or fp32 (exact); else the voice's first.")] = None,
 ) -> None:
     """Make a page that speaks in the browser, offline: page, voice, text rules and engine in one folder."""
@@ -182,7 +182,7 @@ def web(
 @app.command()
 def slim(
     output: Annotated[Path, typer.Argument(help="The new folder.")],
-    voice: Annotated[str | None, Option(help="A bundle's folder or NAME@ALIAS; else models/voice.")] = None,
+    voice: Annotated[str | None, Option(help="A folder, NAME@ALIAS or NAME/VERSION; else models/voice.")] = None,
     precision: Annotated[str | None, Option(help="The one to keep; else the voice's first.")] = None,
 ) -> None:
     """Copy a voice with one precision only: what a small device needs."""
@@ -223,6 +223,10 @@ def check() -> None:
         print(f"{'ok  ' if finding.passed else 'FAIL'} {finding.name}: {finding.text}{cure}")
     if failed:
         raise typer.Exit(2)
+
+
+commands_registry.add(app)
+commands_schedule.add(app)
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ def prepare_environment() -> None:
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         # Stages talk to the terminal themselves; the run's log stays complete in Prefect.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        # A server that is restarted is waited for; a client that never reached one gives up at once.
+        "PREFECT_CLIENT_MAX_RETRIES": "7",
         "DO_NOT_TRACK": "true",  # Prefect's client and MLflow
     }
     for name, value in defaults.items():

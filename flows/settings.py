@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,43 @@ def use_folder(root: Path, corpus: FolderCorpus) -> None:
     if corpus.consent:
         _agree(consents["consents"], described, corpus.consent)
         _save(root / "data" / "consent.yaml", consents)
+
+
+def pin_folders(root: Path, watched: Iterable[Path]) -> list[str]:
+    """Write down what the folder corpora in watched folders hold now; returns the names of those that changed."""
+    params = _load(root / "params.yaml")
+    watched = [folder.resolve() for folder in watched]
+    changed = []
+    for corpus in params["corpora"]:
+        if corpus["source"]["kind"] != "folder":
+            continue
+        folder = (root / Path(corpus["source"]["path"]).expanduser()).resolve()
+        if not any(folder.is_relative_to(place) or place.is_relative_to(folder) for place in watched):
+            continue
+        content = content_sha256(folder)
+        if corpus["source"].get("sha256") != content:
+            corpus["source"]["sha256"] = content
+            changed.append(str(corpus["name"]))
+    if changed:
+        _save_params(root, params, "the new data")
+    return changed
+
+
+def change_params(root: Path, changes: Mapping[str, Any]) -> list[str]:
+    """Set values of params.yaml by dotted name, e.g. `train.seed`; returns `name: value` for what changed."""
+    params = _load(root / "params.yaml")
+    changed = []
+    for name, value in changes.items():
+        *sections, key = name.split(".")
+        section = params
+        for part in sections:
+            section = section.get(part) if isinstance(section, Mapping) else None
+        if not isinstance(section, Mapping):
+            raise ValueError(f"params.yaml has no section {'.'.join(sections) or name!r}")
+        changed += _merge(section, {key: value}, "".join(f"{part}." for part in sections))
+    if changed:
+        _save_params(root, params, "the changes asked for")
+    return changed
 
 
 def _description(corpus: FolderCorpus, corpora: list, consents: list) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What is stale and one stage reproduced, with real DVC on a toy project."""
 
 import logging
+import pickle
 import signal
 import threading
 import time
@@ -8,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from flows._dvc import StageError, reproduce, stage_order, stale_stages
+from flows._dvc import StageError, _stage_error, reproduce, stage_order, stale_stages
 
 
 def bring_up_to_date(project):
@@ -73,6 +74,28 @@ def test_a_failure_carries_status_and_sentence(project, monkeypatch, shell, text
         reproduce(project.root, "zeta")
     assert (caught.value.code, str(caught.value)) == (code, sentence)
     assert stale_stages(project.root)[0] == "zeta"
+
+
+@pytest.mark.parametrize(
+    ("trace", "transient"),
+    [
+        ("requests.exceptions.ConnectionError: HTTPConnectionPool\n\nValueError: MLflow at x", True),
+        ("urllib.error.URLError: <urlopen error>\nOSError: cannot fetch", True),
+        ("ConnectionResetError: [Errno 104]", True),
+        ("ValueError: the ConnectionError of a sentence", False),
+        ("FileNotFoundError: data/raw", False),
+    ],
+)
+def test_a_lost_connection_is_told_from_a_mistake(tmp_path, trace, transient):
+    (tmp_path / "runs" / "logs").mkdir(parents=True)
+    (tmp_path / "runs" / "logs" / "zeta.txt").write_text(f"Traceback (most recent call last):\n{trace}\n")
+    error = _stage_error(tmp_path, "zeta", RuntimeError("failed to run: x, exited with 2"))
+    assert (error.code, error.transient) == (2, transient)
+
+
+def test_an_error_survives_being_pickled():
+    error = pickle.loads(pickle.dumps(StageError("zeta", 137, "killed", transient=True)))
+    assert (error.stage, error.code, str(error), error.transient) == ("zeta", 137, "zeta: killed", True)
 
 
 def test_an_interruption_ends_the_child(project):
