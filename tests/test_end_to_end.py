@@ -31,6 +31,8 @@ PACKAGES = ["asterisk-core-sounds-en-g722", "asterisk-core-sounds-en"]
 PROMPTS = 40
 MIN_WORDS = 6
 
+VOICELOOM = (sys.executable, "-c", "from flows.cli import main; main()")
+
 SPEAK = """
     import sys
     import mlflow, pandas
@@ -63,6 +65,12 @@ def recordings(tmp_path_factory):
     return folder
 
 
+def ended(process: subprocess.Popen) -> subprocess.CompletedProcess:
+    """What became of a command, and what it said."""
+    stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
 class Clone:
     """A copy of this checkout, without anything that a stage made."""
 
@@ -76,17 +84,25 @@ class Clone:
                 shutil.copy(ROOT / name, root / name)
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
 
-    def run(self, *command: str) -> subprocess.CompletedProcess:
+    def start(self, *command: str) -> subprocess.Popen:
         paths = os.pathsep.join([str(self.root), str(self.root / "model_src")])
         home = str(self.root.with_name(f"{self.root.name}-prefect"))
         folder = str(Path(sys.executable).parent)
         variables = {"PYTHONPATH": paths, "PREFECT_HOME": home, "PATH": f"{folder}:{os.environ['PATH']}"}
-        return subprocess.run(
-            command, cwd=self.root, env=os.environ | variables, capture_output=True, text=True, check=False
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
+    def run(self, *command: str) -> subprocess.CompletedProcess:
+        return ended(self.start(*command))
+
     def voiceloom(self, *arguments: str) -> subprocess.CompletedProcess:
-        return self.run(sys.executable, "-c", "from flows.cli import main; main()", *arguments)
+        return self.run(*VOICELOOM, *arguments)
 
     def lock(self) -> dict:
         return yaml.safe_load((self.root / "dvc.lock").read_text())
@@ -103,12 +119,21 @@ def new_clone(folder, recordings):
 
 
 @pytest.fixture(scope="module")
-def by_flow(tmp_path_factory, recordings):
-    clone = new_clone(tmp_path_factory.mktemp("flow"), recordings)
-    result = clone.voiceloom("run")
-    assert result.returncode == 0, result.stdout + result.stderr
-    clone.said = result.stdout
-    return clone
+def two_ways(tmp_path_factory, recordings):
+    """Two clones in which the whole DAG has run, by the flow and by DVC, side by side."""
+    clones = [new_clone(tmp_path_factory.mktemp(name), recordings) for name in ("flow", "repro")]
+    commands = [(*VOICELOOM, "run"), (sys.executable, "-m", "dvc", "repro", "-q")]
+    running = [clone.start(*command) for clone, command in zip(clones, commands, strict=True)]
+    for clone, process in zip(clones, running, strict=True):
+        result = ended(process)
+        assert result.returncode == 0, result.stdout + result.stderr
+        clone.said = result.stdout
+    return clones
+
+
+@pytest.fixture
+def by_flow(two_ways):
+    return two_ways[0]
 
 
 def test_every_stage_ran_and_the_table_says_so(by_flow):
@@ -136,11 +161,9 @@ def test_git_sees_only_what_a_run_may_change(by_flow):
     assert not [name for name in names if name.startswith(("data/raw", "models/voice", "runs/", "mlartifacts/"))]
 
 
-def test_dvc_repro_gives_the_same_lock(by_flow, recordings, tmp_path):
-    clone = new_clone(tmp_path, recordings)
-    result = clone.run(sys.executable, "-m", "dvc", "repro", "-q")
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert clone.lock() == by_flow.lock()
+def test_dvc_repro_gives_the_same_lock(two_ways):
+    by_flow, by_repro = two_ways
+    assert by_repro.lock() == by_flow.lock()
 
 
 def test_the_voice_is_registered_once_and_says_a_sentence(by_flow, tmp_path):
