@@ -99,7 +99,7 @@ def bring_beside(root: Path, paths: list[str], source: Path) -> None:
 
 def _with_repo(root: Path, call: Callable[[Any], T]) -> T:
     """`call` on a fresh `Repo`; a held lock is waited for, a broken project is one sentence."""
-    from dvc.exceptions import DvcException, NotDvcRepoError, ReproductionError
+    from dvc.exceptions import DvcException, FileTransferError, NotDvcRepoError, ReproductionError
     from dvc.lock import LockError
     from dvc.repo import Repo
 
@@ -116,6 +116,8 @@ def _with_repo(root: Path, call: Callable[[Any], T]) -> T:
             raise FileNotFoundError(f"{root} is not a DVC project; run `dvc init` in it once") from None
         except ReproductionError:
             raise
+        except FileTransferError as error:  # the store's doing, and it may have passed later
+            raise ConnectionError(f"DVC: {' '.join(str(error).split())}") from error
         except DvcException as error:
             raise ValueError(f"DVC: {' '.join(str(error).split())}") from error
     raise AssertionError("the last wait is None")

@@ -48,14 +48,20 @@ def _mend_lock(root: Path) -> None:
     if "<<<<<<<" in path.read_text(encoding="utf-8", errors="replace"):
         return  # git's, and for the user to settle
     log.warning("%s was broken off while DVC wrote it; the one before takes its place", path)
-    shutil.copyfile(root / KEPT, path)
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.copyfile(root / KEPT, partial)
+    os.replace(partial, path)
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether it holds the stages; half a file is no YAML, or empty."""
-    with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
-        return isinstance(content, dict) and isinstance(content.get("stages"), dict)
+    """Whether DVC can read it to its end; half of it may well be YAML."""
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from voluptuous import Invalid
+
+    with contextlib.suppress(OSError, ValueError, yaml.YAMLError, Invalid):
+        text = path.read_text(encoding="utf-8")
+        content = COMPILED_LOCKFILE_SCHEMA(yaml.load(text, Loader=LOADER))
+        return text.endswith("\n") and isinstance(content, dict) and isinstance(content.get("stages"), dict)
     return False
 
 

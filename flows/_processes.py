@@ -23,6 +23,9 @@ RUN = "VOICELOOM_RUN"
 #: How long a process may take to end by itself, e.g. to save its state.
 GRACE_S = 20.0
 
+#: How long after SIGKILL one may stay that the kernel does not let go (a dead network disk, a driver).
+GIVE_UP_S = 30.0
+
 
 @contextlib.contextmanager
 def marked(mark: str, variable: str = RUN) -> Iterator[None]:
@@ -79,6 +82,8 @@ def end_marked(mark: str, variable: str = RUN, grace_s: float = GRACE_S) -> set[
                     process.terminate()
                     process.resume()  # one that is stopped hears nothing
         ended.update(found)
+        if time.monotonic() >= deadline + GIVE_UP_S:
+            break
         time.sleep(0.05)  # not waited for: its exit status belongs to whoever started it
     return ended
 

@@ -6,12 +6,13 @@ import contextlib
 import hashlib
 import json
 import os
-import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from flows._mending import mend
@@ -38,10 +39,12 @@ def only_run(root: Path, wait_s: float = 0.0, name: str = "") -> Iterator[None]:
     """
     with only_one(root / LOCK, wait_s, lambda: f"another run is at work in {root} ({holder(root)})"):
         mark = run_mark(root)
-        end_marked(mark)
-        mend(root)
-        _holder_file(root).write_text(json.dumps({"process": os.getpid(), "since": time.time(), "run": name}))
+        started = psutil.Process().create_time()
+        here = {"process": os.getpid(), "host": socket.gethostname(), "started": started}
+        _holder_file(root).write_text(json.dumps({**here, "since": time.time(), "run": name}))
         try:
+            end_marked(mark)
+            mend(root)
             with leash(mark):
                 yield
         finally:
@@ -83,11 +86,14 @@ def is_held(root: Path) -> bool:
 def stop_holder(root: Path, run: str) -> bool:
     """Ask the process that holds the workspace for this run to end; False where none does."""
     held = _held(root)
-    if held is None or held["run"] != run or not is_held(root):
+    if held is None or held["run"] != run or held.get("host") != socket.gethostname() or not is_held(root):
         return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(held["process"], signal.SIGTERM)
-    return True
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(held["process"])
+        if process.create_time() == held.get("started"):  # else somebody else has its number by now
+            process.terminate()
+            return True
+    return False
 
 
 def holder(root: Path) -> str:

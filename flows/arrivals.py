@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from flows.settings import pin_folders
 from flows.watch import listing
 
 
-def take_in(root: Path, watched: Iterable[Watch]) -> list[str]:
+def take_in(root: Path, watched: Iterable[Watch], settle_s: float = 0.0) -> list[str]:
     """Bring URLs up to date in their folders, then pin what folder corpora hold now; returns the corpora that changed.
 
+    Folders that changed less than `settle_s` ago are waited for: a run by the clock may come in the middle of a copy.
     Only corpora whose folder is watched, or holds a watched place, are pinned anew: others are as params.yaml says.
     """
     folders = []
@@ -23,8 +25,19 @@ def take_in(root: Path, watched: Iterable[Watch]) -> list[str]:
         if watch.into is not None:
             mirror(place, root / watch.into)
             place = str(root / watch.into)
+        else:
+            let_settle(Path(place), settle_s)
         folders.append(Path(place).resolve())
     return pin_folders(root, folders)
+
+
+def let_settle(folder: Path, settle_s: float) -> None:
+    """Wait until nothing in the folder has changed for so long; one that is old costs nothing."""
+    while settle_s > 0:
+        newest = max((path.stat().st_ctime for path in folder.rglob("*") if path.is_file()), default=0.0)
+        if time.time() - newest >= settle_s:
+            return
+        time.sleep(max(0.1, settle_s - (time.time() - newest)))
 
 
 def mirror(place: str, folder: Path) -> None:
@@ -44,7 +57,7 @@ def mirror(place: str, folder: Path) -> None:
         if known.get(name) == mark and target.is_file():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(target.name + ".partial")
+        partial = target.with_name(f".{target.name}.partial")
         fs.get_file(f"{path.rstrip('/')}/{name}", str(partial))
         os.replace(partial, target)
     for local in listing(str(folder)).keys() - remote.keys():

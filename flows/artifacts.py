@@ -54,7 +54,7 @@ def show_outcome(root: Path, todo: list[str], ran: list[str], model_name: str) -
     scores = score_rows(root)
     if scores:
         _reported(lambda: create_table_artifact(key="retrain-scores", table=scores))
-    links = report_links(root, model_name)
+    links = _reported(lambda: report_links(root, model_name))
     if links:
         _reported(lambda: create_markdown_artifact(key="retrain-reports", markdown=links))
 
@@ -114,7 +114,7 @@ def _reported(call: Callable[[], T]) -> T | None:
 
     try:
         return call()
-    except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+    except (httpx.HTTPError, PrefectException, RuntimeError, ValueError) as error:
         log.warning("not shown in Prefect: %s", " ".join(str(error).split()) or type(error).__name__)
         return None
 

@@ -81,13 +81,17 @@ def clone(
 def _retrain(root: Path, model_name: str) -> None:
     """The flow; without a Prefect server to tell, a run that has nothing to do does not start one."""
     from flows._dvc import stale_stages
+    from flows._workspace import only_run
     from tasks.register import ensure_registered
 
-    stale = None if os.environ.get("PREFECT_API_URL") else stale_stages(root)
-    if stale == []:
-        print("Nothing is stale.", file=sys.stderr)
-        ensure_registered(root, model_name)
-        return
+    stale = None
+    if not os.environ.get("PREFECT_API_URL"):
+        with only_run(root):
+            stale = stale_stages(root)
+            if not stale:
+                print("Nothing is stale.", file=sys.stderr)
+                ensure_registered(root, model_name)
+                return
     from flows.retrain import retrain
 
     try:

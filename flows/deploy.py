@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -28,9 +29,13 @@ FLOW = "retrain"
 #: The tag of runs begun because data arrived, and what precedes the fingerprint in another tag of theirs.
 NEW_DATA = "new-data"
 LISTING = "listing:"
+AGAIN = "again"
 
 #: How long a run that was just begun may be without the workspace's lock before it counts as dead.
 SILENCE_S = 120.0
+
+#: How long a run that has let go of the workspace may take to say that it has ended.
+LAST_WORDS_S = 10.0
 
 #: How long a run from the deployment waits for one that was begun by hand.
 WAIT_HOURS = 48.0
@@ -89,16 +94,19 @@ def trigger(client: SyncPrefectClient, deployment: UUID, parameters: dict[str, A
 def trigger_new_data(client: SyncPrefectClient, deployment: UUID, fingerprint: str) -> FlowRun | None:
     """Begin a run because the listing has this fingerprint; None when the last such run was for the same.
 
+    One that crashed, its machine having died, is begun once more.
     The idempotency key is made of the last run and the fingerprint, so that any number of watchers begin one run,
     and one that goes back to an earlier listing is a change too.
     """
     last = _last_new_data(client, deployment)
-    tag = f"{LISTING}{fingerprint}"
-    if last is not None and tag in last.tags:
-        return None
+    tags = [NEW_DATA, f"{LISTING}{fingerprint}"]
+    if last is not None and tags[1] in last.tags:
+        if AGAIN in last.tags or last.state is None or not last.state.is_crashed():
+            return None
+        tags.append(AGAIN)
     key = hashlib.blake2b(f"{last.id if last else deployment} {fingerprint}".encode(), digest_size=16).hexdigest()
     return client.create_flow_run_from_deployment(
-        deployment, parameters={"new_data": True}, tags=[NEW_DATA, tag], idempotency_key=key
+        deployment, parameters={"new_data": True}, tags=tags, idempotency_key=key
     )
 
 
@@ -107,17 +115,10 @@ def bury_the_dead(client: SyncPrefectClient, deployment: UUID, root: Path) -> li
 
     One that was cancelled long ago and still holds it is asked to end.
     """
-    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter
     from prefect.client.schemas.objects import StateType
     from prefect.states import Cancelled, Crashed
 
-    alive = {"state": {"type": {"any_": [StateType.RUNNING, StateType.CANCELLING, StateType.PENDING]}}}
-    runs = client.read_flow_runs(
-        flow_run_filter=FlowRunFilter.model_validate(alive),
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
-    )
-    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=SILENCE_S)
-    silent = [run for run in runs if run.state and run.state.timestamp < before]
+    silent = _silent(client, deployment)
     if not silent:
         return []
     if is_held(root):
@@ -125,11 +126,30 @@ def bury_the_dead(client: SyncPrefectClient, deployment: UUID, root: Path) -> li
             if run.state and run.state.type == StateType.CANCELLING:  # its worker died, and so nobody told it
                 stop_holder(root, str(run.id))
         return []
+    time.sleep(LAST_WORDS_S)
+    if is_held(root):
+        return []
+    still = {run.id for run in _silent(client, deployment)}
+    silent = [run for run in silent if run.id in still]
     for run in silent:
         assert run.state is not None, "it was asked above"
         end = Cancelled if run.state.type == StateType.CANCELLING else Crashed
         client.set_flow_run_state(run.id, end(message="Its process is gone; the next run goes on."), force=True)
     return silent
+
+
+def _silent(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
+    """The runs that Prefect believes to be alive, save those that have only begun."""
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter
+    from prefect.client.schemas.objects import StateType
+
+    alive = {"state": {"type": {"any_": [StateType.RUNNING, StateType.CANCELLING, StateType.PENDING]}}}
+    runs = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter.model_validate(alive),
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
+    )
+    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=SILENCE_S)
+    return [run for run in runs if run.state and run.state.timestamp < before]
 
 
 def _last_new_data(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -66,7 +67,8 @@ def tell(root: Path, message: Message) -> None:
         try:
             _send(name, message)
         except Exception as error:  # a block may raise anything, and a run has not failed because nobody heard of it
-            log.warning("notification block %s: %s: %s", name, type(error).__name__, " ".join(str(error).split()))
+            reason = re.sub(r"\w+://\S+", "<address>", " ".join(str(error).split()))  # a webhook's holds its token
+            log.warning("notification block %s: %s: %s", name, type(error).__name__, reason)
 
 
 def _send(name: str, message: Message) -> None:

@@ -1,7 +1,8 @@
 """`voiceloom reproduce`: a registered version made again in a fresh clone, and which hashes are the same.
 
-The clone has the version's commit (and what was not committed), its own cache and row store, and nothing that a stage
-made but the fetched corpora: those come from the DVC remote, or from this project's cache. Nothing is registered.
+The clone has the version's commit (and what was not committed), its own row store, and nothing that a stage made but the
+fetched corpora: those come from the DVC remote, or from this project's cache. Every stage runs, whatever a cache that is
+shared may remember of it. Nothing is registered.
 """
 
 from __future__ import annotations
@@ -61,17 +62,18 @@ def reproduce_version(
     """
     version = named_version(root, model_name, name)
     lineage = lineage_folder(root, version)
+    former = yaml.safe_load((lineage / LOCK).read_text(encoding="utf-8")).get("stages") or {}
+    _chosen(list(former), former, until)  # a slip of the pen is told before anything is cloned
     into = (into or root / "runs" / "reproduce" / f"{version.name}-{version.version}").resolve()
     project = _check_out(root, into, version.tags, lineage)
-    former = yaml.safe_load((lineage / LOCK).read_text(encoding="utf-8"))["stages"]
-    for difference in _other_packages((lineage / ENVIRONMENT).read_text(encoding="utf-8")):
+    for difference in _differences(version.tags, (lineage / ENVIRONMENT).read_text(encoding="utf-8")):
         say(difference)
     stages = _chosen(stage_order(project), former, until)
     with _alone(project):
         _bring_data(root, project, former)
         compared = []
         for stage in stages:
-            reproduce(project, stage)
+            reproduce(project, stage, force=True)
             found = list(_compare(project, stage, former))
             compared += found
             for line in found:
@@ -83,22 +85,36 @@ def reproduce_version(
 
 
 def _check_out(root: Path, into: Path, tags: dict[str, str], lineage: Path) -> Path:
-    """A fresh clone at the version's commit, with what was not committed; returns the project's folder in it."""
-    if into.exists() and any(into.iterdir()):
+    """A fresh clone at the version's commit, with what was not committed; returns the project's folder in it.
+
+    A clone that could not be made whole is removed again.
+    """
+    if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise ValueError(f"{into} is not empty; give another folder with --into")
-    commit = tags.get("git_revision", "unknown")
+    commit, folder = tags.get("git_revision", "unknown"), tags.get("git_folder", ".")
+    if commit == "unknown":
+        raise ValueError("this version was made outside git: nobody knows with which code, so it cannot be made again")
     into.parent.mkdir(parents=True, exist_ok=True)
-    top = _git(root, "rev-parse", "--show-toplevel")
-    _git(root, "clone", "--quiet", "--no-checkout", top, str(into))
-    _git(into, "checkout", "--quiet", "--detach", commit)
-    if (lineage / PATCH).is_file():
-        _git(into, "apply", "--whitespace=nowarn", str(lineage / PATCH))
-    project = into / tags.get("git_folder", ".")
-    if not (project / "dvc.yaml").is_file():
-        raise ValueError(f"commit {commit[:12]} holds no dvc.yaml in {tags.get('git_folder')}: git does not keep it")
-    if (lineage / CHAMPION).is_file():
-        shutil.copyfile(lineage / CHAMPION, project / "data" / "champion.json")
-    return project
+    with _removed_on_failure(into):
+        _git(root, "clone", "--quiet", "--no-checkout", _git(root, "rev-parse", "--show-toplevel"), str(into))
+        _git(into, "checkout", "--quiet", "--detach", commit)
+        if (lineage / PATCH).is_file():
+            _git(into, "apply", "--whitespace=nowarn", str(lineage / PATCH))
+        if not (into / folder / "dvc.yaml").is_file():
+            raise ValueError(f"commit {commit[:12]} holds no dvc.yaml in {folder}: git does not keep it")
+        if (lineage / CHAMPION).is_file():
+            (into / folder / "data").mkdir(exist_ok=True)
+            shutil.copyfile(lineage / CHAMPION, into / folder / "data" / "champion.json")
+    return into / folder
+
+
+@contextlib.contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -170,8 +186,10 @@ def _compare(project: Path, stage: str, former: dict[str, dict]) -> Iterator[Com
         yield Compared(stage, out["path"], out.get("md5", ""), found.get(out["path"]))
 
 
-def _other_packages(former: str) -> Iterator[str]:
-    """What is installed or set differently from then, in words."""
+def _differences(tags: dict[str, str], former: str) -> Iterator[str]:
+    """What is not as it was then, in words: files that no patch kept, and what is installed or set differently."""
+    if "git_left_out" in tags:
+        yield f"Not kept with the version: {tags['git_left_out']}"
     then, now = set(former.splitlines()), set(environment().splitlines())
     gone = [line.removeprefix("# ") for line in sorted(then - now, key=str.lower)]
     if gone:

@@ -54,7 +54,7 @@ def _worth_retrying(_task, _run, state) -> bool:
 def _not_a_mistake(_task, _run, state) -> bool:
     """Stores raise errors of their own; what a user must mend is among these."""
     error = state.result(raise_on_failure=False)
-    return not isinstance(error, ValueError | FileNotFoundError | PermissionError)
+    return is_transient(error) or not isinstance(error, ValueError | FileNotFoundError | PermissionError)
 
 
 @task(
@@ -76,18 +76,20 @@ def run_stage(root: Path, stage: str, force: bool = False) -> bool:
     retries=len(BACKOFF_S),
     retry_delay_seconds=BACKOFF_S,
     retry_condition_fn=_not_a_mistake,
+    timeout_seconds=24 * HOUR_S,
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def take_in_new_data(root: Path, watched: list[Watch]) -> list[str]:
-    """Bring what has arrived; returns the corpora that changed."""
-    return take_in(root, watched)
+def take_in_new_data(root: Path, watched: list[Watch], settle_s: float = 0.0) -> list[str]:
+    """Bring what has arrived, once it has not changed for so long; returns the corpora that changed."""
+    return take_in(root, watched, settle_s)
 
 
 @task(
     retries=len(BACKOFF_S),
     retry_delay_seconds=BACKOFF_S,
     retry_condition_fn=_not_a_mistake,
+    timeout_seconds=24 * HOUR_S,
     cache_policy=NO_CACHE,
     persist_result=False,
 )
@@ -122,7 +124,7 @@ def retrain(
     root = Path(root or Path.cwd()).resolve()
     schedule, begun = load_schedule(root), datetime.now(UTC)
     with only_run(root, wait_hours * HOUR_S, str(flow_run.get_id() or "")):
-        if new_data and schedule.watch and take_in_new_data(root, schedule.watch):
+        if new_data and schedule.watch and take_in_new_data(root, schedule.watch, schedule.settle_s):
             stale = None
         if changes and change_params(root, changes):
             stale = None
@@ -135,11 +137,11 @@ def retrain(
             ran = _run_stages(root, todo, again, schedule)
         model_name = load_params(root / "params.yaml").register_.model_name
         ensure_registered(root, model_name)
+        if todo:  # before anything that may fail: the next run would not tell of it
+            notify.succeeded(root, ran, model_name, begun)
+            show_outcome(root, todo, ran, model_name)
         if push:  # all of them: an earlier run may have been stopped before it came to this
             push_outputs(root, stage_order(root))
-    if todo:
-        show_outcome(root, todo, ran, model_name)
-        notify.succeeded(root, ran, model_name, begun)
     return ran
 
 

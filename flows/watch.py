@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,12 +25,22 @@ def listing(place: str) -> dict[str, str]:
         return _local(Path(place))
     from fsspec.core import url_to_fs
 
-    fs, path = url_to_fs(place, use_listings_cache=False, skip_instance_cache=True)
-    found = dict(fs.find(path, detail=True))
-    if not found and not fs.exists(path):
-        raise FileNotFoundError(f"{place} is not there")
+    try:
+        fs, path = url_to_fs(place, use_listings_cache=False, skip_instance_cache=True)
+        found = dict(fs.find(path, detail=True))
+        there = bool(found) or fs.exists(path)
+    except Exception as error:  # a store raises what it likes, and some of it is no OSError
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OSError(f"{without_password(place)} cannot be read: {reason}") from error
+    if not there:
+        raise FileNotFoundError(f"{without_password(place)} is not there")
     start = len(path.rstrip("/")) + 1
     return {name[start:]: _mark(info) for name, info in found.items() if _counts(name[start:])}
+
+
+def without_password(place: str) -> str:
+    """The place as it may be shown: user and password in a URL left out."""
+    return re.sub(r"//[^/@]+@", "//", place)
 
 
 def _local(folder: Path) -> dict[str, str]:

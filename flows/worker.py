@@ -26,7 +26,7 @@ from flows.deploy import POOL, bury_the_dead, deploy, trigger_new_data
 from flows.environment import prepare_environment
 from flows.kept import Kept, ensure_server
 from flows.schedule import Schedule, deployment_name, load_schedule
-from flows.watch import Settling, fingerprint
+from flows.watch import Settling, fingerprint, without_password
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -69,11 +69,19 @@ def run_worker(root: Path, name: str | None = None, port: int = 4200, say: Calla
         say(_told(schedule))
         worker = Kept([sys.executable, "-m", "prefect", "worker", "start", *_options(name)])
         stack.callback(_stop_runs, root, worker)
-        _watch(client, deployment, root, schedule, [worker, *([server] if server else [])])
+        kept = [worker, *([server] if server else [])]
+        _watch(client, deployment, root, schedule, kept, lambda changed: deploy(client, root, changed, name))
 
 
-def _watch(client: SyncPrefectClient, deployment: UUID, root: Path, schedule: Schedule, kept: list[Kept]) -> None:
-    """Look after children, new data and dead runs, for ever."""
+def _watch(
+    client: SyncPrefectClient,
+    deployment: UUID,
+    root: Path,
+    schedule: Schedule,
+    kept: list[Kept],
+    deploy_again: Callable[[Schedule], object],
+) -> None:
+    """Look after children, new data, dead runs and a schedule that is changed meanwhile, for ever."""
     settling = Settling(schedule.settle_s)
     next_look = 0.0
     while True:
@@ -81,6 +89,11 @@ def _watch(client: SyncPrefectClient, deployment: UUID, root: Path, schedule: Sc
             child.look()
         if time.monotonic() >= next_look:
             next_look = time.monotonic() + schedule.every_s
+            with _trouble_logged():
+                changed = load_schedule(root)
+                if changed != schedule:
+                    deploy_again(changed)
+                    schedule, settling = changed, Settling(changed.settle_s)
             look_once(client, deployment, root, schedule, settling)
         time.sleep(TICK_S)
 
@@ -89,10 +102,7 @@ def look_once(
     client: SyncPrefectClient, deployment: UUID, root: Path, schedule: Schedule, settling: Settling
 ) -> str | None:
     """One look at places and runs; returns the name of the run that new data began. Trouble is logged, and passes."""
-    import httpx
-    from prefect.exceptions import PrefectException
-
-    try:
+    with _trouble_logged():
         for run in bury_the_dead(client, deployment, root):
             log.warning("run %s was dead", run.name)
         places = [watch.place if "://" in watch.place else str(root / watch.place) for watch in schedule.watch]
@@ -101,9 +111,19 @@ def look_once(
             return None
         begun = trigger_new_data(client, deployment, seen)
         return begun.name if begun else None
+    return None
+
+
+@contextlib.contextmanager
+def _trouble_logged() -> Iterator[None]:
+    """What may pass is a warning: the next look may do better."""
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    try:
+        yield
     except (OSError, ValueError, httpx.HTTPError, PrefectException) as error:
         log.warning("%s", " ".join(str(error).split()) or type(error).__name__)
-        return None
 
 
 def _stop_runs(root: Path, worker: Kept) -> None:
@@ -161,5 +181,5 @@ def _stopped_by_signals() -> Iterator[None]:
 def _told(schedule: Schedule) -> str:
     """The schedule in a line."""
     parts = [f"cron {schedule.cron} ({schedule.timezone})"] if schedule.cron else []
-    parts += [f"new data in {watch.place}" for watch in schedule.watch]
+    parts += [f"new data in {without_password(watch.place)}" for watch in schedule.watch]
     return f"Retrains by {', '.join(parts)}" if parts else "Retrains only by hand: `voiceloom schedule --help`"

@@ -49,6 +49,7 @@ def train(config, folder, utterances, stop_at=None, options=OPTIONS, signal_at=(
         assert audio_s > 0 and all(np.isfinite(value) for value in terms.values())
         if step == signal_at[0]:
             os.kill(os.getpid(), signal_at[1])
+            os.kill(os.getpid(), signal.SIGTERM)  # as torchrun and whoever cancels a run send one each
         if step == stop_at:
             raise Killed
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 
-from flows._mending import keep_lock
+from flows._mending import keep_lock, mend
 from flows._processes import RUN, end_marked, leash, marked
 from flows._workspace import BusyError, holder, is_held, only_run, run_mark, stop_holder
 
@@ -181,6 +184,19 @@ def test_half_a_dvc_lock_is_replaced_by_the_last_whole_one(workspace):
     lock.write_text(other := whole.replace("b", "c"))
     with only_run(workspace):
         assert lock.read_text() == other
+
+
+def test_a_lock_cut_off_anywhere_can_be_read_again(workspace):
+    (workspace / ".dvc" / "tmp").mkdir()
+    lock = workspace / "dvc.lock"
+    content = (Path(__file__).parents[2] / "dvc.lock").read_bytes()
+    lock.write_bytes(content)
+    keep_lock(workspace)
+    for end in random.Random(0).sample(range(len(content)), 40):
+        lock.write_bytes(content[:end])
+        mend(workspace)
+        left = lock.read_bytes()  # cut off after a whole line, it may simply know fewer stages
+        assert left == content or (content[:end] == left and COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(left))), end
 
 
 @pytest.mark.parametrize(("pid", "stays"), [(os.getpid(), True), (2**30, False), (None, False)])

@@ -127,6 +127,7 @@ def test_it_may_end_early(again, tmp_path):
     assert same and len(said) == 2
     with pytest.raises(ValueError, match="there are: train, gate"):
         again(tmp_path / "other", until="nowhere")
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_project_itself_is_left_alone(again, registered, tmp_path):
@@ -153,6 +154,23 @@ def test_data_comes_from_the_remote_where_one_is_set(again, registered, tmp_path
         (registered / ".dvc" / "config.local").unlink()
 
 
+def test_a_shared_cache_does_not_answer_for_a_run(again, registered, tmp_path, monkeypatch):
+    from dvc.repo import Repo
+
+    with Repo(str(registered)) as repo, repo.config.edit("local") as settings:
+        settings["cache"] = {"dir": str(registered / ".dvc" / "cache")}
+    kept = shutil.copytree(registered / ".dvc" / "cache", tmp_path / "kept")
+    monkeypatch.setenv("DRIFT", "train")
+    try:
+        same, said = again(tmp_path / "clone")
+    finally:
+        (registered / ".dvc" / "config.local").unlink()
+        shutil.rmtree(registered / ".dvc" / "cache")
+        shutil.move(kept, registered / ".dvc" / "cache")
+    assert (tmp_path / "clone" / "ran.log").read_text().split() == ["train", "gate"]
+    assert not same and "DIFFERENT" in said[0]
+
+
 def test_what_cannot_be_made_again_is_one_sentence(again, registered, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
@@ -165,6 +183,10 @@ def test_what_cannot_be_made_again_is_one_sentence(again, registered, tmp_path):
     client.set_model_version_tag(MODEL, "1", "git_revision", "0" * 40)
     try:
         with pytest.raises(ValueError, match="git checkout"):
+            again(tmp_path / "clone")
+        assert not (tmp_path / "clone").exists()
+        client.set_model_version_tag(MODEL, "1", "git_revision", "unknown")
+        with pytest.raises(ValueError, match="outside git"):
             again(tmp_path / "clone")
     finally:
         client.set_model_version_tag(MODEL, "1", "git_revision", revision)

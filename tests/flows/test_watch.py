@@ -1,12 +1,13 @@
 """New data: what a listing tells, when it has settled, and how it is taken in."""
 
 import os
+import time
 
 import fsspec
 import pytest
 import yaml
 
-from flows.arrivals import mirror, take_in
+from flows.arrivals import let_settle, mirror, take_in
 from flows.schedule import Watch
 from flows.settings import change_params
 from flows.watch import Settling, fingerprint, listing
@@ -61,6 +62,21 @@ def test_a_url_is_listed_alike(bucket, folder):
     assert fingerprint(["memory://bucket/eva"]) == before
     bucket.pipe("/bucket/eva/wavs/a.wav", b"other")
     assert fingerprint(["memory://bucket/eva"]) != before
+
+
+def test_whatever_a_store_raises_is_one_sentence_without_its_password(monkeypatch):
+    def away(*_, **__):
+        raise RuntimeError("endpoint\nis away")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", away)
+    with pytest.raises(OSError, match=r"^ftp://host/speech cannot be read: endpoint is away$"):
+        listing("ftp://eva:secret@host/speech")
+
+
+def test_a_folder_that_is_just_being_filled_is_waited_for(folder):
+    begun = time.time()
+    let_settle(folder, 0.5)
+    assert time.time() - max(path.stat().st_ctime for path in folder.rglob("*.*")) >= 0.5 > time.time() - begun - 0.2
 
 
 def test_nothing_there_is_no_new_data(tmp_path):

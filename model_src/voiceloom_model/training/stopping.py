@@ -9,7 +9,10 @@ from typing import Any
 
 
 class Stopping:
-    """While it is entered, the first SIGTERM or SIGINT is only remembered; a second one does what it always did."""
+    """While it is entered, SIGTERM and SIGINT are only remembered, save a Ctrl-C after either: that ends at once.
+
+    A second SIGTERM hastens nothing: torchrun and whoever cancels a run send one each.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -32,8 +35,11 @@ class Stopping:
         raise SystemExit(128 + signal.SIGTERM)
 
     def _remember(self, number: int, _frame: object) -> None:
-        self.signal = number
-        self._restore()
+        if self.signal is None:
+            self.signal = number
+        elif number == signal.SIGINT:
+            self._restore()
+            signal.raise_signal(number)
 
     def _restore(self) -> None:
         while self._before:
