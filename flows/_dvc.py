@@ -97,6 +97,18 @@ def bring_beside(root: Path, paths: list[str], source: Path) -> None:
     _with_repo(root, lambda repo: pull.bring(repo, paths, cache))
 
 
+def is_lock(content: object) -> bool:
+    """Whether DVC can make something of a `dvc.lock` with this content."""
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from voluptuous import Invalid
+
+    try:
+        COMPILED_LOCKFILE_SCHEMA(content)
+    except Invalid:
+        return False
+    return True
+
+
 def _with_repo(root: Path, call: Callable[[Any], T]) -> T:
     """`call` on a fresh `Repo`; a held lock is waited for, a broken project is one sentence."""
     from dvc.exceptions import DvcException, FileTransferError, NotDvcRepoError, ReproductionError

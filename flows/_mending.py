@@ -55,13 +55,12 @@ def _mend_lock(root: Path) -> None:
 
 def _is_whole(path: Path) -> bool:
     """Whether DVC can read it to its end; half of it may well be YAML."""
-    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-    from voluptuous import Invalid
+    from flows._dvc import is_lock
 
-    with contextlib.suppress(OSError, ValueError, yaml.YAMLError, Invalid):
+    with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
         text = path.read_text(encoding="utf-8")
-        content = COMPILED_LOCKFILE_SCHEMA(yaml.load(text, Loader=LOADER))
-        return text.endswith("\n") and isinstance(content, dict) and isinstance(content.get("stages"), dict)
+        content = yaml.load(text, Loader=LOADER)
+        return is_lock(content) and text.endswith("\n") and isinstance(content.get("stages"), dict)
     return False
 
 

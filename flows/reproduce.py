@@ -1,8 +1,8 @@
 """`voiceloom reproduce`: a registered version made again in a fresh clone, and which hashes are the same.
 
-The clone has the version's commit (and what was not committed), its own row store, and nothing that a stage made but the
-fetched corpora: those come from the DVC remote, or from this project's cache. Every stage runs, whatever a cache that is
-shared may remember of it. Nothing is registered.
+The clone has the version's commit (and what was not committed), its own row store, and nothing that a stage made but
+the fetched corpora: those come from the DVC remote, or from this project's cache. Every stage runs, whatever a shared
+cache may remember of it. Nothing is registered.
 """
 
 from __future__ import annotations

@@ -180,16 +180,25 @@ def _run_stages(root: Path, todo: list[str], again: set[str], schedule: Schedule
 def snapshot_champion(root: Path, stale: list[str]) -> None:
     """Write the reigning champion's scores to `data/champion.json`: `gate` is a pure function of files.
 
-    Left alone when nothing before `gate` is stale: the champion may be this very voice.
+    Left alone when nothing before `gate` is stale and the champion is this very voice, or when only `register` is.
     """
-    if set(stale) <= AFTER_SCORING:
+    if set(stale) <= {"register"}:
         return
     name = load_params(root / "params.yaml").register_.model_name
-    content = _json(champion_scores(root, name))
+    champion = champion_scores(root, name)
+    if set(stale) <= AFTER_SCORING and _scored_bundle(root) in (None, champion.get("bundle_sha256")):
+        return
+    content = _json(champion)
     path = root / "data" / "champion.json"
     if not path.is_file() or path.read_text(encoding="utf-8") != content:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
+
+
+def _scored_bundle(root: Path) -> str | None:
+    """The hash of the bundle that the last evaluation scored; None where there is none."""
+    path = root / "reports" / "evaluation.json"
+    return json.loads(path.read_text(encoding="utf-8")).get("bundle_hash") if path.is_file() else None
 
 
 def _json(content: Mapping[str, Any]) -> str:

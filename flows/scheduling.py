@@ -51,7 +51,7 @@ def deploy_where_possible(root: Path, schedule: Schedule, name: str | None) -> s
     """Tell a Prefect server that is there of the schedule; returns what became of it."""
     address = os.environ.get("PREFECT_API_URL")
     if not address:
-        return "`voiceloom worker` carries it out, here and now, also one that runs already; set PREFECT_API_URL to use a server of yours."
+        return "`voiceloom worker` carries it out here, and one that runs already does; PREFECT_API_URL names yours."
     from flows.deploy import FLOW, deploy
 
     with _client(address) as client:

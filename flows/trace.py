@@ -45,7 +45,7 @@ def _mark(path: Path) -> tuple[str, str | None]:
     try:
         with soundfile.SoundFile(path) as file:
             comment = file.comment
-    except soundfile.LibsndfileError as error:
+    except (soundfile.LibsndfileError, TypeError) as error:  # the second of a file without a header, e.g. .raw
         raise ValueError(f"{path} is no sound file that can be read: {error}") from error
     found = _MARK.search(comment)
     if found is None:

@@ -73,7 +73,7 @@ def log_lines(root: Path, model_name: str) -> Iterator[str]:
         instead = f" instead of {line.previous}" if line.action in MOVES and line.previous else ""
         yield (
             f"{line.number:3d}  {line.time}  {line.action:<11}  version {line.version}{instead}  "
-            f"{line.bundle_sha256[:12]}  {line.reason}"
+            f"{line.bundle_sha256[:12]}  {line.reason}{'' if line.done else '  (not finished)'}"
         )
 
 
@@ -89,7 +89,15 @@ def _throne(root: Path, model_name: str, may_be_empty: bool = False) -> Throne:
 
 
 def _former(throne: Throne):
-    """The version to go back to: `previous`, or as far as it does not serve, what the log says."""
+    """The version to go back to: `previous`, or as far as it does not serve, what the log says.
+
+    Where the alias was moved by hand since the last move of the log, that is what the log had left reigning.
+    """
+    last = log_last_move(throne.log)
+    if last is not None and last.version != throne.reigning:
+        found = numbered(throne.client, throne.model_name, last.version)
+        if found is not None and not found.tags.get(HOLD_TAG):
+            return found
     found = version_by_alias(throne.client, throne.model_name, PREVIOUS)
     if found is not None and int(found.version) != throne.reigning and not found.tags.get(HOLD_TAG):
         return found

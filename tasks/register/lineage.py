@@ -19,7 +19,6 @@ from typing import Any
 
 import yaml
 
-from tasks.register.recordings import write_recordings
 from tasks.register.revision import current_revision
 
 #: Tag of a registered version → column of the data card's attribution.
@@ -46,6 +45,7 @@ def lineage_tags(root: Path, card: Path, voice: Path) -> dict[str, str]:
         "git_revision": revision.commit,
         "git_dirty": str(revision.dirty).lower(),
         "git_folder": revision.folder,
+        **({"git_left_out": "; ".join(revision.left_out)} if revision.left_out else {}),
         "dvc_lock_sha256": lock_sha256(root),
         "environment_sha256": hashlib.sha256(environment().encode()).hexdigest(),
         "data_sha256": data_sha256(voice),
@@ -60,6 +60,8 @@ def lineage_tags(root: Path, card: Path, voice: Path) -> dict[str, str]:
 def log_lineage(root: Path, card: Path, sources: Path, heard: Path) -> None:
     """Log the folder `lineage` in the active run."""
     import mlflow
+
+    from tasks.register.recordings import write_recordings  # brings pyarrow, which a run without news is spared
 
     attribution = json.loads(card.read_text(encoding="utf-8"))["attribution"]
     stages, revision = lock_stages(root), current_revision(root)

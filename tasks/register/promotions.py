@@ -7,6 +7,7 @@ ever added; one that moves the alias `champion` is written before the move and c
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 PREFIX = "promotion."
-#: Actions, as the log calls them. The first two move the alias `champion`.
+#: Other tags of that beginning are somebody else's.
+TAG = re.compile(r"promotion\.\d{6}\.[0-9a-f]{8}")
+#: Actions, as the log calls them. The first two move the alias `champion`; an abandoned move never came to it.
 PROMOTED, ROLLED_BACK, REFUSED, HELD, RELEASED = "promoted", "rolled back", "refused", "held", "released"
+ABANDONED = "abandoned"
 MOVES = (PROMOTED, ROLLED_BACK)
 #: A tag of a registered model holds 5,000 characters in some databases.
 MAX_REASON = 3000
@@ -30,7 +34,7 @@ MAX_REASON = 3000
 class Promotion(NamedTuple):
     """One line of the log: `version` reigns since then where it was promoted or rolled back to, instead of `previous`.
 
-    `time` is UTC in ISO 8601, `reason` a sentence.
+    `time` is UTC in ISO 8601, `reason` a sentence; a move that is not `done` is finished by the next who comes.
     """
 
     number: int
@@ -40,6 +44,7 @@ class Promotion(NamedTuple):
     previous: int | None
     bundle_sha256: str
     reason: str
+    done: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def entries(client: MlflowClient, model_name: str) -> list[Entry]:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return []
         raise
-    found = [replace(Entry(**json.loads(text)), tag=tag) for tag, text in tags.items() if tag.startswith(PREFIX)]
+    found = [entry for tag, text in tags.items() if TAG.fullmatch(tag) and (entry := _read(tag, text))]
     return sorted(found, key=lambda entry: (_number(entry), entry.time, entry.tag))
 
 
@@ -110,5 +115,14 @@ def _number(entry: Entry) -> int:
     return int(entry.tag.removeprefix(PREFIX).partition(".")[0])
 
 
+def _read(tag: str, text: str) -> Entry | None:
+    """The entry that a tag holds; None where it holds something else."""
+    try:
+        return replace(Entry(**json.loads(text)), tag=tag)
+    except (TypeError, ValueError):
+        return None
+
+
 def _line(number: int, entry: Entry) -> Promotion:
-    return Promotion(number, entry.time, entry.action, entry.version, entry.previous, entry.bundle_sha256, entry.reason)
+    said = entry.time, entry.action, entry.version, entry.previous, entry.bundle_sha256, entry.reason
+    return Promotion(number, *said, done=entry.done)

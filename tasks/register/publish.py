@@ -15,7 +15,7 @@ from tasks.register.contents import log_curves, log_parameters, log_report
 from tasks.register.lineage import lineage_tags, log_lineage
 from tasks.register.model import log_voice
 from tasks.register.registry import BUNDLE_TAG, CHALLENGER, connect, one_sentence, tracking_uri
-from tasks.register.reign import HOLD_TAG, Throne, promote, refuse, settled
+from tasks.register.reign import HeldError, Throne, promote, refuse, settled
 from tasks.register.versions import only_version
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def publish(root: Path, publication: Publication, only_if_missing: bool = False)
         elif not only_if_missing:
             _refresh_report(client, root, publication, str(version.run_id))
         throne = settled(client, publication.model_name)
+        version = client.get_model_version(publication.model_name, version.version)
         if not (only_if_missing and _decided(throne, version)):
             client.set_registered_model_alias(publication.model_name, CHALLENGER, str(version.version))
             _decide(throne, version, publication.verdict)
@@ -105,8 +106,9 @@ def _decide(throne: Throne, version: ModelVersion, verdict: dict) -> None:
         refuse(throne, version, "; ".join(verdict.get("reasons", ())) or "the gate refused it")
     elif throne.champion is not None and verdict.get("champion", ...) not in (..., _bundle(throne)):
         refuse(throne, version, _other_champion(throne, verdict["champion"]))
-    elif not version.tags.get(HOLD_TAG):
-        promote(throne, version, "; ".join(verdict.get("reasons", ())) or "the gate let it pass")
+    else:
+        with contextlib.suppress(HeldError):
+            promote(throne, version, "; ".join(verdict.get("reasons", ())) or "the gate let it pass")
 
 
 def _bundle(throne: Throne) -> str | None:

@@ -8,6 +8,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from tasks.register.contents import scores
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -90,27 +93,45 @@ def champion_scores(root: Path, model_name: str) -> dict:
         champion = version_by_alias(client, model_name, CHAMPION)
         if champion is None:
             return {}
-        metrics = client.get_run(str(champion.run_id)).data.metrics
         report = read_report(str(champion.run_id))
-    scores = {name.removeprefix("voice_"): value for name, value in metrics.items() if name.startswith("voice_")}
+        # A run's metrics are the second choice: a report is replaced as a whole.
+        voice = dict(scores({"voice": report.get("voice")}))
+        metrics = voice or client.get_run(str(champion.run_id)).data.metrics
+    found = {name.removeprefix("voice_"): value for name, value in metrics.items() if name.startswith("voice_")}
     return {
         "model_name": model_name,
         BUNDLE_TAG: champion.tags[BUNDLE_TAG],
-        "scores": dict(sorted(scores.items())),
+        "scores": dict(sorted(found.items())),
         "asr_model": report.get("asr_model"),
         "sentences": report.get("sentences", []),
     }
 
 
 def read_report(run_id: str) -> dict:
-    """The evaluation that was logged with a version; empty where there is none any more."""
-    import mlflow
-    from mlflow.exceptions import MlflowException
+    """The evaluation that was logged with a version; empty where there is none any more.
 
+    Raises `ConnectionError` where the store that should have it cannot be reached.
+    """
+    import mlflow
+
+    path = "reports/evaluation.json"
     try:
-        return mlflow.artifacts.load_dict(f"runs:/{run_id}/reports/evaluation.json")
-    except (MlflowException, OSError):
-        return {}
+        _require_store(mlflow.get_run(run_id).info.artifact_uri)
+        listed = mlflow.artifacts.list_artifacts(run_id=run_id, artifact_path=str(Path(path).parent))
+        if path not in {file.path for file in listed}:
+            return {}
+        return mlflow.artifacts.load_dict(f"runs:/{run_id}/{path}")
+    except OSError as error:
+        raise ConnectionError(f"the artifacts of MLflow's run {run_id} cannot be read: {error}") from error
+
+
+def _require_store(artifact_uri: str | None) -> None:
+    """Raise `FileNotFoundError` where files of another machine's, or of a disk that is not mounted, are asked for."""
+    scheme, _, rest = (artifact_uri or "").partition("://")
+    if scheme == "file":
+        store = Path(unquote(rest)).parents[1]  # above RUN/artifacts
+        if not store.is_dir():
+            raise FileNotFoundError(f"there is no folder {store} on this machine")
 
 
 def registered_voices(root: Path) -> list[Registered]:
@@ -133,10 +154,13 @@ def registered_voices(root: Path) -> list[Registered]:
 
 def bundle_folder(root: Path, model_name: str, alias: str) -> Path:
     """The voice bundle of a registered version, downloaded where it is not on this machine."""
+    unknown = f"no registered voice {model_name}@{alias}; `voiceloom voices` lists them"
+    if no_registry_yet(root):
+        raise ValueError(unknown)
     client = connect(root)
     with one_sentence(root):
         if version_by_alias(client, model_name, alias) is None:
-            raise ValueError(f"no registered voice {model_name}@{alias}; `voiceloom voices` lists them")
+            raise ValueError(unknown)
     return bundle_at(root, f"models:/{model_name}@{alias}")
 
 

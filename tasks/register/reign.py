@@ -1,8 +1,8 @@
 """Who reigns: promoting a version, taking it back, holding one back.
 
 The alias `champion` is the truth, and one request moves it. Around it lie an entry of the log (before), `previous` and
-the tag `hold`; a crash between them leaves an entry that is not done, and the next who comes finishes that move, or
-closes the entry where somebody has moved the alias elsewhere by hand.
+the tag `hold` (after); a crash between them leaves an entry that is not done, and the next who comes finishes that
+move, or closes the entry as abandoned where somebody has moved the alias elsewhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.register import promotions
-from tasks.register.promotions import HELD, MOVES, PROMOTED, REFUSED, RELEASED, ROLLED_BACK, Entry
+from tasks.register.promotions import ABANDONED, HELD, MOVES, PROMOTED, REFUSED, RELEASED, ROLLED_BACK, Entry
 from tasks.register.registry import BUNDLE_TAG, CHAMPION, PREVIOUS, version_by_alias
 from tasks.register.versions import numbered
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 #: A version with this tag is never promoted; the tag says why.
 HOLD_TAG = "hold"
+
+
+class HeldError(ValueError):
+    """A version is not promoted, because somebody holds it back."""
 
 
 class Throne(NamedTuple):
@@ -41,15 +45,28 @@ class Throne(NamedTuple):
 def settled(client: MlflowClient, model_name: str) -> Throne:
     """Finish what a crash has left half done, and look who reigns."""
     log = promotions.entries(client, model_name)
-    champion = version_by_alias(client, model_name, CHAMPION)
-    for entry in [entry for entry in log if not entry.done]:
-        reigning = None if champion is None else int(champion.version)
-        if entry is log_last_move(log) and reigning in (entry.previous, entry.version):
+    unfinished = [entry for entry in log if not entry.done]
+    for entry in unfinished:
+        if entry is log_last_move(log) and _reigning(client, model_name) in (entry.previous, entry.version):
             _carry_out(client, model_name, entry)
-            champion = version_by_alias(client, model_name, CHAMPION)
         else:
-            promotions.write(client, model_name, replace(entry, done=True))
-    return Throne(client, model_name, [replace(entry, done=True) for entry in log], champion)
+            _close(client, model_name, entry, log)
+    if unfinished:
+        log = promotions.entries(client, model_name)
+    return Throne(client, model_name, log, version_by_alias(client, model_name, CHAMPION))
+
+
+def _reigning(client: MlflowClient, model_name: str) -> int | None:
+    champion = version_by_alias(client, model_name, CHAMPION)
+    return None if champion is None else int(champion.version)
+
+
+def _close(client: MlflowClient, model_name: str, entry: Entry, log: Sequence[Entry]) -> None:
+    """Close a move that somebody has overtaken: it counts where the next one found it carried out."""
+    after = [later for later in log[log.index(entry) + 1 :] if later.action in MOVES]
+    carried_out = bool(after) and after[0].previous == entry.version
+    action = entry.action if carried_out else ABANDONED
+    promotions.write(client, model_name, replace(entry, action=action, done=True))
 
 
 def log_last_move(log: Sequence[Entry]) -> Entry | None:
@@ -60,14 +77,14 @@ def log_last_move(log: Sequence[Entry]) -> Entry | None:
 def promote(throne: Throne, version: ModelVersion, reason: str) -> bool:
     """Make a version champion and the former one `previous`; False where it reigns already.
 
-    Raises `ValueError` for one that is held.
+    Raises `HeldError` for one that is held.
     """
     number = int(version.version)
     if throne.reigning == number:
         return False
-    held = version.tags.get(HOLD_TAG)
+    held = _afresh(throne, version).tags.get(HOLD_TAG)
     if held:
-        raise ValueError(f"version {number} is held ({held}); `voiceloom promote {number} --release` lets it go")
+        raise HeldError(f"version {number} is held ({held}); `voiceloom promote {number} --release` lets it go")
     _move(throne, PROMOTED, version, throne.reigning, reason)
     return True
 
@@ -103,6 +120,7 @@ def refuse(throne: Throne, version: ModelVersion, reason: str) -> None:
 
 def hold(throne: Throne, version: ModelVersion, reason: str) -> None:
     """Keep a version from being promoted; `ValueError` for the one that reigns."""
+    version = _afresh(throne, version)
     if throne.reigning == int(version.version):
         raise ValueError(f"version {version.version} reigns; `voiceloom rollback` takes it back and holds it")
     throne.client.set_model_version_tag(throne.model_name, version.version, HOLD_TAG, reason)
@@ -111,11 +129,17 @@ def hold(throne: Throne, version: ModelVersion, reason: str) -> None:
 
 def release(throne: Throne, version: ModelVersion) -> bool:
     """Let a held version be promoted again; False where it was not held."""
+    version = _afresh(throne, version)
     if not version.tags.get(HOLD_TAG):
         return False
     throne.client.delete_model_version_tag(throne.model_name, version.version, HOLD_TAG)
     _note(throne, RELEASED, version, f"was held: {version.tags[HOLD_TAG]}")
     return True
+
+
+def _afresh(throne: Throne, version: ModelVersion) -> ModelVersion:
+    """The version as it is now: it may have been held or released since it was looked up."""
+    return throne.client.get_model_version(throne.model_name, version.version)
 
 
 def _note(throne: Throne, action: str, version: ModelVersion, reason: str) -> None:
@@ -140,12 +164,31 @@ def _move(throne: Throne, action: str, version: ModelVersion, former: int | None
 
 
 def _carry_out(client: MlflowClient, model_name: str, entry: Entry) -> None:
-    """Every step may be done twice; until the last but one, what was written is only an intention."""
+    """Every step may be done twice. `ValueError` where somebody else has moved the champion meanwhile."""
+    if _finished_by_another(client, model_name, entry):
+        return
+    client.set_registered_model_alias(model_name, CHAMPION, str(entry.version))
     if entry.action == ROLLED_BACK and entry.previous is not None:
         client.set_model_version_tag(model_name, str(entry.previous), HOLD_TAG, f"rolled back: {entry.reason}")
     if entry.former is not None:
         client.set_registered_model_alias(model_name, PREVIOUS, str(entry.former))
     else:
         client.delete_registered_model_alias(model_name, PREVIOUS)
-    client.set_registered_model_alias(model_name, CHAMPION, str(entry.version))
     promotions.write(client, model_name, replace(entry, done=True))
+
+
+def _finished_by_another(client: MlflowClient, model_name: str, entry: Entry) -> bool:
+    """Look again at log and alias: whether another has carried the move out already; `ValueError` if overtaken."""
+    log = promotions.entries(client, model_name)
+    found = next((other for other in log if other.tag == entry.tag), entry)
+    if found.done and found.action == entry.action:
+        return True
+    reigning = _reigning(client, model_name)
+    if log_last_move(log) == found and reigning in (entry.previous, entry.version):
+        return False
+    if not found.done and found in log:
+        _close(client, model_name, found, log)
+    raise ValueError(
+        f"somebody else moved the champion of {model_name} meanwhile: version {reigning} reigns; look at "
+        f"`voiceloom promotions`"
+    )

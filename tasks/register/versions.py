@@ -6,7 +6,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.register.registry import BUNDLE_TAG, bundle_at, connect, one_sentence, version_by_alias
+from tasks.register.registry import (
+    BUNDLE_TAG,
+    bundle_at,
+    connect,
+    no_registry_yet,
+    one_sentence,
+    version_by_alias,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -19,13 +26,18 @@ MIN_HASH = 7
 def named_version(root: Path, model_name: str, name: str) -> ModelVersion:
     """The version named 3, NAME/3, NAME@ALIAS, @ALIAS or by the beginning of its bundle's hash.
 
-    `model_name` is meant where the name leaves it out; `ValueError` where nothing is called so.
+    `model_name` is meant where the name leaves it out; `ValueError` where nothing is called so, or it is no voice.
     """
+    unknown = f"there is no registered version {name!r}; `voiceloom voices` lists them"
+    if no_registry_yet(root):
+        raise ValueError(unknown)
     client = connect(root)
     with one_sentence(root):
         found = _find(client, model_name, name)
     if found is None:
-        raise ValueError(f"there is no registered version {name!r}; `voiceloom voices` lists them")
+        raise ValueError(unknown)
+    if BUNDLE_TAG not in found.tags:
+        raise ValueError(f"{found.name} version {found.version} has no tag {BUNDLE_TAG}: Voiceloom did not register it")
     return found
 
 
@@ -72,14 +84,25 @@ def only_version(client: MlflowClient, model_name: str, bundle_sha256: str) -> M
     """The version of this very bundle, if it was registered.
 
     A client that lost the connection asks again and may so have made two, as may two machines at once: the first
-    stays, later ones are removed while nothing points to them.
+    stays, later ones are removed while nothing points to them. Another machine may remove them at the same time.
     """
-    first, *doubles = versions_of(client, model_name, bundle_sha256) or [None]
-    for double in doubles:
-        assert double is not None
-        if not client.get_model_version(model_name, double.version).aliases:
-            client.delete_model_version(model_name, double.version)
-    return first
+    found = versions_of(client, model_name, bundle_sha256)
+    for double in found[1:]:
+        still_there = numbered(client, model_name, int(double.version))
+        if still_there is not None and not still_there.aliases:
+            _delete(client, still_there)
+    return found[0] if found else None
+
+
+def _delete(client: MlflowClient, version: ModelVersion) -> None:
+    """Delete a version that may be gone already."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.delete_model_version(version.name, version.version)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def verified_bundle(root: Path, version: ModelVersion) -> Path:

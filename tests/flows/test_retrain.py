@@ -203,5 +203,15 @@ def test_the_voice_just_registered_is_not_its_own_champion(project, monkeypatch)
     assert not (project.root / "data" / "champion.json").exists()
 
 
+@pytest.mark.parametrize(("scored", "written"), [("x", False), ("y", True)])
+def test_a_voice_that_reigns_no_more_is_compared_with_the_one_that_does(project, monkeypatch, scored, written):
+    monkeypatch.setattr("flows.retrain.champion_scores", lambda root, name: CHAMPION)
+    write(project.root / "reports" / "evaluation.json", {"bundle_hash": scored})
+    snapshot_champion(project.root, ["register"])
+    assert not (project.root / "data" / "champion.json").exists()
+    snapshot_champion(project.root, ["gate", "register"])
+    assert (project.root / "data" / "champion.json").exists() == written
+
+
 def test_time_limits_are_of_stages_that_exist():
     assert set(TIME_LIMIT_S) <= set(STAGES)

@@ -56,8 +56,15 @@ def test_what_a_slim_copy_said_leads_to_the_same_recordings(project, tmp_path):
 def test_what_was_not_made_by_a_voice_is_one_sentence(project, tmp_path):
     soundfile.write(tmp_path / "other.wav", np.zeros(1600), 16000)
     (tmp_path / "text.txt").write_text("no sound")
+    (tmp_path / "noise.raw").write_bytes(bytes(100))
     (tmp_path / "folder").mkdir()
-    for name, expected in (("other.wav", "no mark"), ("text.txt", "no sound file"), ("folder", "no voice bundle")):
+    mistakes = {
+        "other.wav": "no mark",
+        "text.txt": "no sound file",
+        "noise.raw": "no sound",
+        "folder": "no voice bundle",
+    }
+    for name, expected in mistakes.items():
         with pytest.raises(ValueError, match=expected):
             list(trace(project.root, MODEL, str(tmp_path / name)))
     with pytest.raises(ValueError, match="voiceloom voices"):

@@ -49,13 +49,13 @@ class Worker:
         arguments = ["worker", "--port", str(port), "--name", "toy"]
         self.process = subprocess.Popen([sys.executable, "-c", COMMAND, *arguments], env=environment)
 
-    def runs(self):
-        """Every run so far that was not begun by the clock."""
+    def runs(self, planned=False):
+        """Every run so far that was not begun by the clock; or those that the clock will begin."""
         try:
             answer = httpx.post(f"{self.address}/flow_runs/filter", json={"sort": "EXPECTED_START_TIME_ASC"})
         except httpx.HTTPError:
             return []
-        return [run for run in answer.json() if not run["auto_scheduled"]] if answer.is_success else []
+        return [run for run in answer.json() if run["auto_scheduled"] == planned] if answer.is_success else []
 
     def post(self, path, **content):
         """Ask the server for something; one that is too busy is asked again."""
@@ -83,6 +83,8 @@ def test_new_data_is_one_run_a_cancelled_one_leaves_nothing_and_so_does_the_end(
     for number in range(3):
         (project.root / "in" / f"{number}.wav").write_bytes(b"sound")
     until(lambda: worker.ended(0))
+    (planned,) = {run["expected_start_time"][5:16] for run in until(lambda: worker.runs(planned=True))}
+    assert planned == "01-01T03:00"  # by the clock
     (run,) = worker.runs()
     assert (run["state_type"], run["parameters"]["new_data"]) == ("COMPLETED", True)
     assert project.ran() == ["zeta", "beta", "alone", "alpha"]

@@ -6,11 +6,14 @@ import json
 import pytest
 from mlflow.tracking import MlflowClient
 
+from flows.reproduce import reproduce_version
+from flows.speak import find_bundle
 from flows.versions import hold_back, let_go, log_lines, promote_by_hand, rollback
 from tasks.register import ensure_registered
 from tasks.register.promotions import last_promotion, promotions
 from tasks.register.registry import connect, registered_voices
-from tasks.register.versions import named_version
+from tasks.register.reign import promote, settled
+from tasks.register.versions import named_version, only_version
 from tests.registering import MODEL, Registering
 
 
@@ -191,14 +194,102 @@ def test_a_crash_at_any_step_is_finished_by_the_next_call(project, monkeypatch, 
 
 def test_a_hand_that_moved_the_alias_in_between_is_respected(project, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(MlflowClient, "set_registered_model_alias", lambda *_: pytest.fail("crashed here"))
-        patch.setattr(MlflowClient, "delete_registered_model_alias", lambda *_: (_ for _ in ()).throw(OSError("gone")))
+        patch.setattr(MlflowClient, "set_registered_model_alias", lambda *_: (_ for _ in ()).throw(OSError("gone")))
         with pytest.raises(OSError, match="gone"):
             rollback(project.root, MODEL)
     project.register_another(b"third", passed=False)
     connect(project.root).set_registered_model_alias(MODEL, "champion", "3")
     ensure_registered(project.root, MODEL)
     assert project.aliases()["champion"] == 3
+
+
+def crash_of_a_rollback(project, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", lambda *_: (_ for _ in ()).throw(OSError("gone")))
+        with pytest.raises(OSError, match="gone"):
+            rollback(project.root, MODEL)
+
+
+def test_a_move_that_a_hand_has_overtaken_is_abandoned(project, monkeypatch):
+    project.register_another(b"third", passed=False)
+    crash_of_a_rollback(project, monkeypatch)
+    assert list(log_lines(project.root, MODEL))[-1].endswith("(not finished)")
+    connect(project.root).set_registered_model_alias(MODEL, "champion", "3")
+    ensure_registered(project.root, MODEL)
+    assert story(project)[-1] == ("abandoned", 1, 2) and project.aliases()["champion"] == 3
+    assert not named_version(project.root, MODEL, "2").tags.get("hold")
+
+
+def test_rollback_from_what_a_hand_had_set_goes_to_the_last_of_the_log(project):
+    project.register_another(b"third", passed=False)
+    connect(project.root).set_registered_model_alias(MODEL, "champion", "3")
+    assert "version 2 reigns again" in rollback(project.root, MODEL)
+    assert story(project)[-1] == ("rolled back", 2, 3)
+
+
+def test_two_who_move_at_once_do_not_both_move(project, monkeypatch):
+    """Another promotes version 3 after this one has looked and before it moves."""
+    project.register_another(b"third", passed=False)
+    module = importlib.import_module("tasks.register.reign")
+    real = module.promotions.append
+
+    def interrupted(*arguments):
+        entry = real(*arguments)
+        connect(project.root).set_registered_model_alias(MODEL, "champion", "3")
+        return entry
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.promotions, "append", interrupted)
+        with pytest.raises(ValueError, match="somebody else moved"):
+            rollback(project.root, MODEL)
+    assert project.aliases() == {"challenger": 3, "champion": 3, "previous": 1}
+    assert story(project)[-1] == ("abandoned", 1, 2)
+    assert not named_version(project.root, MODEL, "2").tags.get("hold")
+
+
+def test_a_veto_that_came_meanwhile_counts(project):
+    project.register_another(b"third", passed=False)
+    known = named_version(project.root, MODEL, "3")
+    throne = settled(connect(project.root), MODEL)
+    hold_back(project.root, MODEL, "3", "the speaker asked")
+    with pytest.raises(ValueError, match=r"is held \(the speaker asked\)"):
+        promote(throne, known, "late")
+    assert project.aliases()["champion"] == 2
+
+
+def test_what_is_no_entry_of_the_log_is_ignored(project):
+    client = connect(project.root)
+    entry = next(text for tag, text in client.get_registered_model(MODEL).tags.items() if tag.startswith("promotion."))
+    more = json.dumps(json.loads(entry) | {"colour": "red"})
+    for tag, text in (
+        ("promotion.note", entry),
+        ("promotion.000009.0123abcd", more),
+        ("promotion.000008.0123abcd", "x"),
+    ):
+        client.set_registered_model_tag(MODEL, tag, text)
+    assert story(project) == [("promoted", 1, None), ("promoted", 2, 1)]
+
+
+def test_a_double_that_another_has_removed_already_is_no_failure(project, monkeypatch):
+    client = connect(project.root)
+    digest = named_version(project.root, MODEL, "2").tags["bundle_sha256"]
+    for _ in range(2):
+        client.create_model_version(MODEL, "x", None, tags={"bundle_sha256": digest})
+    real = MlflowClient.delete_model_version
+
+    def twice(self, *arguments):
+        real(self, *arguments)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(MlflowClient, "delete_model_version", twice)
+    assert int(only_version(client, MODEL, digest).version) == 2
+    assert [voice.version for voice in registered_voices(project.root)] == [2, 1]
+
+
+def test_a_version_that_is_no_voice_is_one_sentence(project):
+    connect(project.root).create_model_version(MODEL, "x")
+    with pytest.raises(ValueError, match="Voiceloom did not register it"):
+        promote_by_hand(project.root, MODEL, "3")
 
 
 def test_a_crash_between_version_and_alias_is_finished_when_making_sure(project, monkeypatch):
@@ -260,5 +351,10 @@ def test_an_unknown_name_is_one_sentence(project, name):
 def test_without_a_registry_there_is_one_sentence_and_no_database(tmp_path):
     with pytest.raises(ValueError, match="no version of test-voice is registered"):
         rollback(tmp_path, MODEL)
+    for mistaken in (promote_by_hand, let_go, reproduce_version):
+        with pytest.raises(ValueError, match="voiceloom voices"):
+            mistaken(tmp_path, MODEL, "1")
+    with pytest.raises(ValueError, match="voiceloom voices"):
+        find_bundle(tmp_path, f"{MODEL}@champion")
     assert promotions(tmp_path, MODEL) == [] and last_promotion(tmp_path, MODEL) is None
     assert not (tmp_path / "mlflow.db").exists()

@@ -104,6 +104,19 @@ def test_no_champion_is_an_empty_answer_and_a_champion_has_no_dates(project):
     assert set(champion) == {"model_name", "bundle_sha256", "scores", "asr_model", "sentences"}
 
 
+def test_a_store_out_of_reach_is_an_error_and_a_lost_report_is_none(project):
+    project.register()
+    store = project.root / "mlartifacts"
+    store.rename(project.root / "elsewhere")
+    with pytest.raises(ConnectionError, match=r"no folder .*mlartifacts on this machine"):
+        champion_scores(project.root, "test-voice")
+    (project.root / "elsewhere").rename(store)
+    (report,) = store.rglob("evaluation.json")
+    report.unlink()
+    champion = champion_scores(project.root, "test-voice")
+    assert (champion["scores"]["wer"], champion["sentences"]) == (0.25, [])
+
+
 def test_the_model_declares_no_torch_and_holds_the_bundle_and_no_pickle(project):
     project.register()
     bundle = bundle_folder(project.root, "test-voice", "champion")

@@ -1,6 +1,7 @@
 """What a registered version carries, so that it leads back to code, data and consents."""
 
 import json
+import os
 import subprocess
 
 import pyarrow.parquet as pq
@@ -82,9 +83,70 @@ def test_a_project_within_a_repository_knows_its_folder(repository):
     assert current_revision(repository / "tasks").folder == "tasks"
 
 
+@pytest.fixture
+def monorepo(tmp_path):
+    """A project in a folder of a repository that holds others, too."""
+    git(tmp_path, "init", "-q")
+    for name in ("sibling/known.py", "voice/tasks/step.py", "voice/.dvc/config", "voice/.env.example"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("one\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    return tmp_path
+
+
+def test_the_patch_holds_no_secret_and_nothing_of_others(monorepo):
+    for name in ("sibling/known.py", "voice/.dvc/config", "voice/.env.example"):
+        (monorepo / name).write_text("S3CRET\n")
+    strangers = ("sibling/new.py", "voice/.env", "voice/id_rsa", "voice/notes.txt", "voice/tasks/.env")
+    for name in (*strangers, "voice/tasks/id_rsa", "voice/tasks/my-Secrets/a.txt", "voice/model_src/server.PEM"):
+        (monorepo / name).parent.mkdir(parents=True, exist_ok=True)
+        (monorepo / name).write_text("S3CRET\n")
+    (monorepo / "voice" / "tasks" / "new.py").write_text("fresh\n")
+    (monorepo / "voice" / "tasks" / "step.py").write_text("two\n")
+    revision = current_revision(monorepo / "voice")
+    assert b"S3CRET" not in revision.patch
+    assert b"+++ b/voice/tasks/new.py\n" in revision.patch and b"+++ b/voice/tasks/step.py\n" in revision.patch
+    assert revision.patch.count(b"diff --git") == 2
+    named = {sentence.partition(":")[0] for sentence in revision.left_out}
+    secrets = {"tasks/.env", "tasks/id_rsa", "tasks/my-Secrets/a.txt", "model_src/server.PEM", ".env.example"}
+    assert named == {f"voice/{name}" for name in secrets}
+
+
+def test_what_is_no_code_or_too_much_is_left_out_and_said_so(repository, monkeypatch):
+    monkeypatch.setattr("tasks.register.revision.MAX_NEW_FILE_BYTES", 1000)
+    (repository / "tasks" / "link.py").symlink_to("/etc/hostname")
+    (repository / "tasks" / "large.bin").write_bytes(bytes(1001))
+    revision = current_revision(repository)
+    assert revision.left_out == ("tasks/large.bin: its size", "tasks/link.py: no plain file")
+    assert (revision.patch, revision.dirty) == (b"", True)
+    monkeypatch.setattr("tasks.register.revision.MAX_NEW_FILES", 1)
+    for name in ("a.py", "b.py"):
+        (repository / "tasks" / name).write_text("new\n")
+    assert "tasks/b.py: too many new files" in current_revision(repository).left_out
+    monkeypatch.setattr("tasks.register.revision.MAX_PATCH_BYTES", 10)
+    revision = current_revision(repository)
+    assert revision.patch == b"" and revision.left_out[-1].startswith("the patch: ")
+
+
+def test_names_need_not_be_unicode(repository):
+    name = os.fsdecode(b"caf\xe9.py")
+    (repository / "tasks" / name).write_text("new\n")
+    (repository / "tasks" / f"secret-{name}").write_text("new\n")
+    revision = current_revision(repository)
+    assert b"+new" in revision.patch
+    assert revision.left_out == ("tasks/secret-caf\\xe9.py: its name",)
+
+
+def test_a_git_that_fails_says_why(repository):
+    (repository / ".git" / "index").write_bytes(b"broken")
+    with pytest.raises(ValueError, match="index"):
+        current_revision(repository)
+
+
 def test_outside_git_nothing_is_claimed(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert current_revision(tmp_path) == ("unknown", ".", b"")
+    assert current_revision(tmp_path) == ("unknown", ".", b"", ())
 
 
 def test_a_version_carries_tags_that_lead_back(project):
