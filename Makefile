@@ -7,8 +7,8 @@ BIN := .venv/bin
 demo: apt .venv/.installed            ## recordings in, a registered voice out
 	$(BIN)/voiceloom run
 
-test: .venv/.installed browser        ## everything, about thirteen minutes
-	$(BIN)/pytest
+test: .venv/.installed browser        ## everything, about twelve minutes: two processes of one thread each
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations 60
 
 test-fast: .venv/.installed           ## without what takes more than a few seconds
 	$(BIN)/pytest -m "not slow"

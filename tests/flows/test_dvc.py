@@ -6,10 +6,10 @@ import signal
 import threading
 import time
 
-import psutil
 import pytest
 
 from flows._dvc import StageError, _stage_error, reproduce, stage_order, stale_stages
+from tests.servers import lives
 
 
 def bring_up_to_date(project):
@@ -117,7 +117,7 @@ def test_an_interruption_ends_the_child(project):
             reproduce(project.root, "zeta")
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert not psutil.pid_exists(int(pid_file.read_text()))
+    assert not lives(int(pid_file.read_text()))
 
 
 def test_a_held_lock_is_waited_for(project, monkeypatch):

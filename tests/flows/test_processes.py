@@ -10,7 +10,6 @@ import textwrap
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
@@ -18,6 +17,7 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from flows._mending import keep_lock, mend
 from flows._processes import RUN, end_marked, leash, marked
 from flows._workspace import BusyError, holder, is_held, only_run, run_mark, stop_holder
+from tests.servers import lives
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20
@@ -57,13 +57,6 @@ def written(path):
     return int(path.read_text())
 
 
-def alive(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 @pytest.fixture
 def workspace(tmp_path):
     (tmp_path / "workspace" / ".dvc").mkdir(parents=True)
@@ -74,7 +67,7 @@ def test_a_family_ends_with_the_body(tmp_path):
     with marked("a-family"):
         child = begin(FAMILY, tmp_path / "pid")
         grandchild = written(tmp_path / "pid")
-    assert not alive(child.pid) and not alive(grandchild)
+    assert not lives(child.pid) and not lives(grandchild)
     assert RUN not in os.environ
 
 
@@ -84,8 +77,8 @@ def test_those_left_by_a_dead_parent_end_too(tmp_path):
         grandchild = written(tmp_path / "pid")
         child.kill()
         child.wait()
-        assert alive(grandchild)
-    assert not alive(grandchild)
+        assert lives(grandchild)
+    assert not lives(grandchild)
 
 
 def test_who_does_not_listen_is_killed(tmp_path):
@@ -129,7 +122,7 @@ def test_when_the_run_is_killed_its_processes_end(workspace, tmp_path):
         pass
     run.kill()
     run.wait()
-    until(lambda: not alive(child))
+    until(lambda: not lives(child))
     assert not is_held(workspace)
 
 
@@ -151,7 +144,7 @@ def test_a_run_can_be_asked_to_end_by_its_name(workspace, tmp_path):
     assert not stop_holder(workspace, "another")
     assert stop_holder(workspace, "")
     assert run.wait() == -signal.SIGTERM
-    until(lambda: not alive(child))
+    until(lambda: not lives(child))
 
 
 def test_a_run_by_hand_is_waited_for(workspace, tmp_path):
@@ -199,7 +192,9 @@ def test_a_lock_cut_off_anywhere_can_be_read_again(workspace):
         assert left == content or (content[:end] == left and COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(left))), end
 
 
-@pytest.mark.parametrize(("pid", "stays"), [(os.getpid(), True), (2**30, False), (None, False)])
+@pytest.mark.parametrize(
+    ("pid", "stays"), [(os.getpid(), True), (2**30, False), (None, False)], ids=["own", "dead", "cut"]
+)
 def test_dvcs_list_of_the_dead_is_forgotten(workspace, pid, stays):
     rwlock = workspace / ".dvc" / "tmp" / "rwlock"
     rwlock.parent.mkdir()

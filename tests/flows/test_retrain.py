@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import psutil
 import pytest
 import yaml
 
@@ -12,6 +11,7 @@ from flows._workspace import BusyError, only_run
 from flows.retrain import BACKOFF_S, TIME_LIMIT_S, is_transient, retrain, run_stage, snapshot_champion
 from tasks.params import load_params
 from tasks.stage import STAGES
+from tests.servers import lives
 
 CHAMPION = {"model_name": "v", "bundle_sha256": "x", "scores": {"wer": 0.25}}
 
@@ -123,7 +123,7 @@ def test_a_stage_that_takes_too_long_is_stopped(project, prefect_server, quick_r
     project.write("source", "slow")
     with pytest.raises(TimeoutError):
         retrain(project.root)
-    assert not psutil.pid_exists(int((project.root / "slow.pid").read_text()))
+    assert not lives(int((project.root / "slow.pid").read_text()))
 
 
 def test_the_flow_leaves_a_table_and_its_progress(project, prefect_server):

@@ -2,14 +2,12 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 import yaml
 
@@ -17,6 +15,7 @@ from flows._processes import with_mark
 from flows._workspace import run_mark
 from flows.kept import Kept
 from flows.worker import WORKER
+from tests.servers import free_port, lives
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -31,11 +30,6 @@ def until(condition):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     return found
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 class Worker:
@@ -96,7 +90,7 @@ def test_new_data_is_one_run_a_cancelled_one_leaves_nothing_and_so_does_the_end(
     assert len(worker.runs()) == 2  # the same data has begun no other
     worker.post(f"/flow_runs/{worker.runs()[1]['id']}/set_state", state={"type": "CANCELLING"})
     assert until(lambda: worker.ended(1)) == "CANCELLED"
-    until(lambda: not psutil.pid_exists(int(pid.read_text())))
+    until(lambda: not lives(int(pid.read_text())))
     assert not with_mark(run_mark(project.root), "VOICELOOM_RUN")
     assert not project.is_clean()
 
