@@ -13,15 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-ROOT = Path(__file__).parents[1]
-SEED = 7
-Say = Callable[[str], tuple[np.ndarray, int]]
+from _pipeline import ROOT
+from _talkers import SEED, Say, ours, piper, sherpa
 
 
 def main() -> None:
@@ -42,8 +39,8 @@ def main() -> None:
         return
     texts = read_texts(arguments.features, arguments.held_out)
     clients = {
-        "runtime-int8": runtime(arguments.voice, "int8"),
-        "runtime-fp32": runtime(arguments.voice, "fp32"),
+        "runtime-int8": ours(arguments.voice, "int8"),
+        "runtime-fp32": ours(arguments.voice, "fp32"),
         "piper-tts": piper(voices[0]),
         "sherpa-onnx": sherpa(voices[0]),
     }
@@ -65,51 +62,6 @@ def read_texts(features: Path, held_out: int) -> list[str]:
         recorded = [row["text"] for row in sorted(rows, key=lambda row: row["id"]) if normalise(row["text"], "en")]
         texts += list(dict.fromkeys(recorded))[:held_out]
     return texts
-
-
-def runtime(bundle: Path, precision: str) -> Say:
-    """Our own, the default speaker."""
-    from voiceloom_model.runtime import Voice
-
-    voice = Voice.load(bundle, precision=precision, threads=1)
-    return lambda text: (voice.say(text, seed=SEED), voice.sample_rate_hz)
-
-
-def piper(path: Path) -> Say:
-    """piper-tts, whose session is given one thread like the others."""
-    import onnxruntime
-    from piper import PiperVoice
-
-    voice = PiperVoice.load(path)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    voice.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-    def say(text: str) -> tuple[np.ndarray, int]:
-        chunks = [chunk.audio_float_array for chunk in voice.synthesize(text)]
-        return np.concatenate(chunks), voice.config.sample_rate
-
-    return say
-
-
-def sherpa(path: Path) -> Say:
-    """sherpa-onnx from version 2 on, which is given phonemes; a sentence of theirs is one of ours."""
-    import sherpa_onnx
-    from piper.phonemize_espeak import EspeakPhonemizer
-
-    files = sherpa_onnx.OfflineTtsVitsModelConfig(model=str(path), tokens=str(path.with_name("tokens.txt")))
-    model = sherpa_onnx.OfflineTtsModelConfig(vits=files, num_threads=1)
-    voice = sherpa_onnx.OfflineTts(sherpa_onnx.OfflineTtsConfig(model=model))
-    reader = EspeakPhonemizer()
-    espeak = json.loads(path.with_name(f"{path.name}.json").read_text(encoding="utf-8"))["espeak"]["voice"]
-
-    def say(text: str) -> tuple[np.ndarray, int]:
-        request = sherpa_onnx.GenerationConfig()
-        request.phoneme_codepoints = [[ord(one) for one in sentence] for sentence in reader.phonemize(espeak, text)]
-        made = voice.generate("", request)
-        return np.asarray(made.samples, np.float32), made.sample_rate
-
-    return say
 
 
 def judge(clients: dict[str, Say], texts: Sequence[str], models: Path) -> dict[str, dict]:

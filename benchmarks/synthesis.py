@@ -32,6 +32,7 @@ from typing import NamedTuple
 
 from _pipeline import ROOT
 from _random_voice import build_voice
+from _readme import write_table
 from _workers import Rival, Worker, our_voices, peers
 
 SENTENCES = 10
@@ -39,7 +40,6 @@ COLD_STARTS = 3
 ROUNDS_LONG = 2
 LONG = 10_000
 REST_S = 0.02  # so that nobody's waiting threads are still spinning when the next one speaks
-BEGIN, END = "<!-- synthesis:begin -->", "<!-- synthesis:end -->"
 #: One sentence of 200 characters.
 FIRST = (
     "The ferry that leaves the harbour at eleven in the morning carries bread, letters and a few sleepy people across t"
@@ -75,7 +75,7 @@ def main() -> None:
     table = render(rivals, speeds, peaks)
     print(table)
     if given.write:
-        write_table(ROOT / "README.md", table)
+        write_table(ROOT / "README.md", "synthesis", table)
     print(json.dumps(report))
 
 
@@ -170,15 +170,6 @@ def render(rivals: Sequence[Rival], speeds: Mapping[int, Mapping[str, Speed]], p
         first = f"{speeds[1][rival.name].first_ms:.0f} ms"
         lines.append(f"| {rival.title} | {factors} | {first} | {peaks[rival.name]:.0f} MB | {rival.size_mb:.1f} MB |")
     return "\n".join(lines)
-
-
-def write_table(readme: Path, table: str) -> None:
-    """Replace what stands between the markers."""
-    text = readme.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"{readme} has no place for the table: it wants one {BEGIN} and one {END}")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
