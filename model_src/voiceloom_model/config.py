@@ -14,7 +14,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "prior": ("frames", "tokens"),
     "posterior": ("convnext", "wavenet"),
     "flow": ("convnext", "wavenet"),
-    "decoder": ("istft", "hifigan"),
+    "decoder": ("source", "istft", "hifigan"),
     "alignment": ("flat_start", "mel", "latent"),
     "layout": ("compact", "spread"),
 }
@@ -79,6 +79,7 @@ class ModelConfig:
     n_mels: int = 80
     n_fft: int = 1024
     hop_length: int = 256
+    sample_rate_hz: int = 16000
     speaker_size: int = 256
     hidden: int = 192
     latent: int = 96
@@ -101,7 +102,7 @@ class ModelConfig:
     prior: str = "frames"
     posterior: str = "convnext"
     flow: str = "convnext"
-    decoder: str = "istft"
+    decoder: str = "source"
     alignment: str = "flat_start"
     layout: str = "compact"
     vits: VitsSizes = field(default_factory=VitsSizes)
@@ -116,6 +117,8 @@ class ModelConfig:
             raise ValueError(f"hidden {self.hidden} must be divisible by twice the {self.text_heads} text heads")
         if self.n_fft % self.hop_length:
             raise ValueError(f"hop_length {self.hop_length} does not divide n_fft {self.n_fft}")
+        if self.decoder == "source" and self.hop_length % 4:
+            raise ValueError(f"hop_length {self.hop_length} must be a multiple of 4 for the decoder 'source'")
 
     @classmethod
     def from_dict(cls, values: Mapping) -> ModelConfig:

@@ -20,6 +20,8 @@ from voiceloom_model.nn.synthesizer import Batch, Outputs
 STFT_RESOLUTIONS = ((512, 128), (1024, 256), (256, 64))
 #: Weaker bins hold the rounding of 16-bit samples and no speech; their logarithms would drown all other gradients.
 STFT_FLOOR = 1e-3
+#: What is drawn through where there is no pitch must only lead from one voiced stretch to the next.
+UNVOICED_WEIGHT = 0.1
 
 
 class Counts(NamedTuple):
@@ -77,6 +79,11 @@ def stft_loss(made: Tensor, real: Tensor) -> Tensor:
         log_a, log_b = (magnitude.clamp(min=STFT_FLOOR).log() for magnitude in (a, b))
         total = total + convergence + (log_a - log_b).abs().mean(dim=1)
     return total / len(STFT_RESOLUTIONS)
+
+
+def pitch_loss(octaves: Tensor, wanted: Tensor, voiced: Tensor) -> Tensor:
+    """Mean absolute difference of octaves (B, F), (B,); where nobody's voice is (voiced (B, F) 0), a tenth of it."""
+    return ((octaves - wanted).abs() * (UNVOICED_WEIGHT + (1 - UNVOICED_WEIGHT) * voiced)).mean(dim=1)
 
 
 def discriminator_loss(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:

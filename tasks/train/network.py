@@ -66,6 +66,7 @@ def configure(statistics: dict, train: TrainParams, audio: AudioParams) -> Model
         n_mels=audio.n_mels,
         n_fft=audio.n_fft,
         hop_length=audio.hop_length,
+        sample_rate_hz=audio.sample_rate_hz,
         # One speaker alone needs no table: all of the network is about them.
         n_speakers=known if known > 1 or train.adaptation != "full" else 0,
         **train.parts,

@@ -25,7 +25,7 @@ from voiceloom_model.training.data import Utterance
 #: What training reads of the table; Parquet leaves the other columns on disk.
 COLUMNS = (
     *("id", "split", "speaker", "language", "n_frames", "phoneme_ids", "stress_ids"),
-    *("mel", "speaker_embedding", "audio"),
+    *("mel", "f0_hz", "speaker_embedding", "audio"),
 )
 #: Less of a person than this teaches their voice to nobody.
 MIN_SPEAKER_S = 5.0
@@ -120,11 +120,11 @@ def _rows(table: pa.Table, audio: AudioParams, pool: Executor, layout: str) -> I
     """Yield (split, utterance) of one shard; arrays are views of its columns, audio is decoded by `pool`."""
     names = ("split", "speaker", "id", "language", "n_frames", "phoneme_ids", "stress_ids")
     plain = zip(*(table[name].to_pylist() for name in names), strict=True)
-    arrays = zip(*(_arrays(table[name]) for name in ("mel", "speaker_embedding")), strict=True)
+    arrays = zip(*(_arrays(table[name]) for name in ("mel", "f0_hz", "speaker_embedding")), strict=True)
     flacs = table["audio"].combine_chunks().field("bytes")
     sizes = (frames * audio.hop_length for frames in table["n_frames"].to_pylist())
     waves = pool.map(_decoded, flacs.to_pylist(), sizes)
-    for (split, speaker, name, language, frames, ids, stress), (mel, vector), wave in zip(
+    for (split, speaker, name, language, frames, ids, stress), (mel, f0, vector), wave in zip(
         plain, arrays, waves, strict=True
     ):
         tokens = laid_out(ids, stress, layout)
@@ -139,6 +139,7 @@ def _rows(table: pa.Table, audio: AudioParams, pool: Executor, layout: str) -> I
             speaker=vector,
             speaker_mean=vector,
             speaker_name=speaker,
+            f0=f0,
         )
         yield split, utterance
 

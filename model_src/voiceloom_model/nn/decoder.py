@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from voiceloom_model.config import ModelConfig
 from voiceloom_model.nn.layers import ConvNextStack
+from voiceloom_model.nn.sound import Excitation, Sound
 from voiceloom_model.nn.text import block_options
 
 MAX_LOG_MAGNITUDE = 6.0
@@ -41,11 +42,14 @@ class InverseStft(nn.Module):
         magnitude = log_magnitude.float().clamp(max=MAX_LOG_MAGNITUDE).exp()
         phase = phase.float()
         with torch.autocast(magnitude.device.type, enabled=False):
-            pieces = magnitude * phase.cos() @ self.cosines + magnitude * phase.sin() @ self.sines
-            pieces = pieces.unflatten(-1, (self.overlap, self.hop_length))
-            whole = self._overlap_add(pieces)
+            return self.of_spectrum(magnitude * phase.cos(), magnitude * phase.sin())
+
+    def of_spectrum(self, real: Tensor, imaginary: Tensor) -> Tensor:
+        """Real and imaginary part (B, F, K) each → waveform (B, T)."""
+        pieces = (real @ self.cosines + imaginary @ self.sines).unflatten(-1, (self.overlap, self.hop_length))
+        whole = self._overlap_add(pieces)
         margin = (self.overlap - 1) * self.hop_length // 2
-        return whole[:, margin : margin + log_magnitude.shape[1] * self.hop_length]
+        return whole[:, margin : margin + real.shape[1] * self.hop_length]
 
     def _overlap_add(self, pieces: Tensor) -> Tensor:
         """(B, F, N / hop, hop) → (B, (F + N / hop - 1) × hop): piece k of frame f lands on hop f + k."""
@@ -72,7 +76,7 @@ def inverse_dft(n_fft: int, hop_length: int) -> tuple[Tensor, Tensor]:
 
 
 class Decoder(nn.Module):
-    """Latent (B, F, L), mask (B, F, 1), speaker (B, S) → waveform (B, F × hop)."""
+    """Latent (B, F, L), mask (B, F, 1), speaker (B, S) → `Sound`."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -86,7 +90,7 @@ class Decoder(nn.Module):
         self.head = InverseStft(config.n_fft, config.hop_length)
         self.reach = self.stack.reach + self.head.reach
 
-    def forward(self, z: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
+    def forward(self, z: Tensor, mask: Tensor, speaker: Tensor, excitation: Excitation | None = None) -> Sound:
         """Turn latents into sound."""
         log_magnitude, phase = self.stack(z, mask, speaker).chunk(2, dim=-1)
-        return self.head(log_magnitude, phase)
+        return Sound(self.head(log_magnitude, phase))

@@ -16,6 +16,8 @@ from voiceloom_model.config import ModelConfig
 from voiceloom_model.nn.aligner import Aligner, best_path, log_likelihood
 from voiceloom_model.nn.decoder import Decoder
 from voiceloom_model.nn.frames import Flow, FramePrior, PosteriorEncoder, expand
+from voiceloom_model.nn.sound import Excitation, Sound
+from voiceloom_model.nn.source import SourceDecoder
 from voiceloom_model.nn.spectral import LinearSpectrum
 from voiceloom_model.nn.text import DurationPredictor, TextEncoder
 from voiceloom_model.nn.vits.durations import ConvolutionalDurations, StochasticDurations
@@ -32,14 +34,15 @@ DURATIONS = {
 PRIORS = {"frames": FramePrior, "tokens": TokenPrior}
 POSTERIORS = {"convnext": PosteriorEncoder, "wavenet": WavenetPosterior}
 FLOWS = {"convnext": Flow, "wavenet": WavenetFlow}
-DECODERS = {"istft": Decoder, "hifigan": HifiGan}
+DECODERS = {"source": SourceDecoder, "istft": Decoder, "hifigan": HifiGan}
 
 
 class Batch(NamedTuple):
     """Utterances of one training step, zero-padded.
 
     tokens, stress, durations (B, N) int64; n_tokens, n_frames, language, speaker_id (B,) int64; mel (B, F, M);
-    wave (B, F × hop); speaker (B, S). Durations are whole frames per token and sum to n_frames; a network that
+    wave (B, F × hop); speaker (B, S); f0 (B, F) in Hz, drawn through where there is no voice; voiced (B, F),
+    1 or 0. Durations are whole frames per token and sum to n_frames; a network that
     aligns by itself ignores them. Speaker 0 is nobody whom the table knows.
     """
 
@@ -53,6 +56,8 @@ class Batch(NamedTuple):
     wave: Tensor
     speaker: Tensor
     speaker_id: Tensor
+    f0: Tensor
+    voiced: Tensor
 
 
 class Outputs(NamedTuple):
@@ -126,18 +131,36 @@ class Synthesizer(nn.Module):
         return hidden, self.durations(hidden, mask, speaker, noise)
 
     def decode(
-        self, encoded: Tensor, durations: Tensor, noise: Tensor, speaker: Tensor, start: int | Tensor = 0
+        self,
+        encoded: Tensor,
+        durations: Tensor,
+        noise: Tensor,
+        speaker: Tensor,
+        start: int | Tensor = 0,
+        excitation: Excitation | None = None,
     ) -> Tensor:
-        """Hidden (B, N, H), whole frames per token (B, N), noise (B, F, L), speaker (B, S) → wave (B, T).
+        """The wave (B, T) of `sound`."""
+        return self.sound(encoded, durations, noise, speaker, start, excitation).wave
 
-        The wave is that of frames `start` … `start` + F of all that the durations make, as if nothing were on
+    def sound(
+        self,
+        encoded: Tensor,
+        durations: Tensor,
+        noise: Tensor,
+        speaker: Tensor,
+        start: int | Tensor = 0,
+        excitation: Excitation | None = None,
+    ) -> Sound:
+        """Hidden (B, N, H), whole frames per token (B, N), noise (B, F, L), speaker (B, S), excitation → sound.
+
+        It is that of frames `start` … `start` + F of all that the durations make, as if nothing were on
         either side; see `context_frames`. The noise's scale is its temperature.
         """
         frames, positions = expand(encoded, durations, noise.shape[1], start)
         mask = torch.ones_like(noise[..., :1])
         mean, log_std, _ = self.prior(frames, positions, mask, speaker)
         latent = self.flow.reverse(mean + noise * log_std.exp(), mask, speaker)
-        return self.decoder(latent, mask, speaker)
+        return self.decoder(latent, mask, speaker, excitation)
 
     def speaker_vector(self, vector: Tensor, speaker_id: Tensor) -> Tensor:
         """The vector (B, S) that stands for a speaker everywhere: their d-vector, and what the table adds to it."""

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from voiceloom_model.config import ModelConfig
 from voiceloom_model.losses import Counts
 from voiceloom_model.training.batches import Plan, share_of
 from voiceloom_model.training.data import Utterance, collate
@@ -36,12 +37,11 @@ class Fed(NamedTuple):
 
 @dataclass(frozen=True)
 class Feed:
-    """Feeds rank `rank` of `ranks` from `utterances`; `hop_length` and `latent` are the network's."""
+    """Feeds rank `rank` of `ranks` from `utterances`; `config` is the network's."""
 
     utterances: Sequence[Utterance]
     options: Options
-    hop_length: int
-    latent: int
+    config: ModelConfig
     rank: int = 0
     ranks: int = 1
 
@@ -72,11 +72,11 @@ class Feed:
         chances = [np.random.default_rng(seed).random(2) for seed in seeds]
         collated = collate(
             [self.utterances[batch[position]] for position in positions],
-            self.hop_length,
+            self.config.hop_length,
             [bool(mean < options.mean_vector_share) for mean, _ in chances],
             [bool(unknown >= options.unknown_speaker_share) for _, unknown in chances],
         )
-        return Micro(collated, draw(collated, seeds, self.latent, options.segment_frames), counts)
+        return Micro(collated, draw(collated, seeds, self.config, options.segment_frames), counts)
 
 
 def utterance_seed(seed: int, step: int, position: int) -> int:

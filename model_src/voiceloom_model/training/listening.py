@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from voiceloom_model.nn.sound import draw_excitation
 from voiceloom_model.nn.text import whole_durations
 from voiceloom_model.training.data import Utterance
 from voiceloom_model.training.phases import Setting
@@ -59,7 +60,8 @@ def _said(setting: Setting, utterances: Sequence[Utterance]) -> Iterator[Spoken]
         encoded, log_durations = synthesizer.encode(tokens, stress, language, speaker, pace)
         durations = whole_durations(log_durations.float().clamp(max=math.log(MAX_TOKEN_FRAMES)))
         latent = _noise((1, int(durations.sum()), synthesizer.config.latent), generator, device)
-        wave = synthesizer.decode(encoded, durations, latent, speaker)
+        excitation = draw_excitation(latent.shape[1], synthesizer.config.hop_length, number, device)
+        wave = synthesizer.decode(encoded, durations, latent, speaker, excitation=excitation)
         aligned = heard(setting, single(setting, utterance)).durations[0, : len(utterance.tokens)]
         yield Spoken(utterance, wave[0].float().cpu().numpy(), durations[0].cpu().numpy(), aligned.cpu().numpy())
 

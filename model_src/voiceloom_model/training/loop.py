@@ -70,7 +70,7 @@ class Trainer:
         self._restore(state)
         watch = Watch(setting, self.ema, self.folder, hooks or Hooks(), held_out)
         config, fabric = setting.synthesizer.config, setting.fabric
-        feed = Feed(utterances, options, config.hop_length, config.latent, fabric.global_rank, fabric.world_size)
+        feed = Feed(utterances, options, config, fabric.global_rank, fabric.world_size)
         with self.stopping:
             for phase_type, end in self._phases(state):
                 phase = phase_type(setting)

@@ -26,8 +26,10 @@ from voiceloom_model.training.steps import (
     SoundLosses,
     WarmupStep,
     cut_segments,
+    excite,
     generator_terms,
     kl_weight,
+    pitch_terms,
     total,
 )
 
@@ -145,24 +147,25 @@ class AdversarialPhase:
         for number, part in enumerate(parts, start=1):
             together = number < len(parts)
             with self.setting.fabric.no_backward_sync(self.decoder, enabled=together):
-                made, real = self._sounds(part)
+                made, real, pitch = self._sounds(part)
             with self.setting.fabric.no_backward_sync(self.judge, enabled=together):
                 self._teach_judge(made.detach(), real, part.counts, sums)
-            self._teach_decoder(made, real, part.counts, sums)
+            self._teach_decoder(made, real, part.counts, sums, pitch)
         judge_norm = self.setting.update(self.judge_optimizer, self.judge)
         norm = self.setting.update(self.decoder_optimizer, self.decoder)
         return {**sums, "gradient_norm": norm, "judge_gradient_norm": judge_norm}
 
-    def _sounds(self, part: Micro) -> tuple[Tensor, Tensor]:
-        """Pieces (B, T) of the sampled posterior, decoded, and the same pieces of the recordings."""
+    def _sounds(self, part: Micro) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Pieces (B, T) of the sampled posterior, decoded, the same of the recordings, and how far off in pitch."""
         batch, draws, _ = part
         fabric, synthesizer = self.setting.fabric, self.setting.synthesizer
         size, hop = self.setting.options.segment_frames, synthesizer.config.hop_length
         with torch.no_grad(), fabric.autocast():
             latent, _, _ = synthesizer.sample_posterior(batch, draws.posterior_noise)
             speaker = synthesizer.speaker_vector(batch.speaker, batch.speaker_id)
-        made = self.decoder(cut_segments(latent.float(), draws.starts, size), speaker).float()
-        return made, cut_segments(batch.wave, draws.starts * hop, size * hop)
+        made = self.decoder(cut_segments(latent.float(), draws.starts, size), speaker, excite(batch, draws, size))
+        real = cut_segments(batch.wave, draws.starts * hop, size * hop)
+        return made.wave.float(), real, pitch_terms(made, batch, draws.starts)
 
     def _teach_judge(self, made: Tensor, real: Tensor, counts: Counts, sums: dict[str, Tensor]) -> None:
         """Real and made go in side by side: one forward for a distributed wrapper."""
@@ -172,13 +175,15 @@ class AdversarialPhase:
         self.setting.fabric.backward(loss)
         added(sums, {"discriminator": loss})
 
-    def _teach_decoder(self, made: Tensor, real: Tensor, counts: Counts, sums: dict[str, Tensor]) -> None:
+    def _teach_decoder(
+        self, made: Tensor, real: Tensor, counts: Counts, sums: dict[str, Tensor], pitch: Mapping[str, Tensor]
+    ) -> None:
         """The judge stands still, and none of its gradients is computed."""
         setting = self.setting
         setting.discriminators.requires_grad_(False)
         with setting.fabric.autocast():
             terms = generator_terms(self.sound, setting.discriminators, made, real)
-        terms = {name: term / counts.utterances for name, term in terms.items()}
+        terms = {name: term / counts.utterances for name, term in {**terms, **pitch}.items()}
         setting.fabric.backward(total(terms, setting.weights))
         setting.discriminators.requires_grad_(True)
         added(sums, terms)

@@ -14,6 +14,8 @@ from voiceloom_model import losses
 from voiceloom_model.features import MelConfig
 from voiceloom_model.losses import Counts
 from voiceloom_model.nn.discriminators import Discriminators
+from voiceloom_model.nn.sound import Excitation, Sound
+from voiceloom_model.nn.source import octaves_above_middle
 from voiceloom_model.nn.spectral import LogMel
 from voiceloom_model.nn.synthesizer import Batch, Outputs, Synthesizer
 from voiceloom_model.speaker import SAMPLE_RATE_HZ, load_speaker_encoder
@@ -27,12 +29,15 @@ WEIGHTS = {
     "duration": 1.0,
     "align": 10.0,
     "prior_mel": 10.0,
+    "pitch": 10.0,
     "speaker": 0.0,
     "adversarial": 1.0,
     "feature_matching": 2.0,
 }
 #: What the speaker encoder hears of a voice: one of its windows.
 SPEAKER_SECONDS = 1.6
+#: Padding has no pitch; a pulse train must have one.
+LEAST_HZ = 20.0
 
 
 def kl_weight(step: int, steps: int) -> float:
@@ -53,6 +58,32 @@ def cut_segments(sequence: Tensor, starts: Tensor, size: int) -> Tensor:
         sequence = torch.cat([sequence, sequence.new_zeros(len(sequence), missing, *sequence.shape[2:])], dim=1)
     starts = starts.clamp(max=sequence.shape[1] - size)
     return torch.stack([row[start : start + size] for row, start in zip(sequence, starts.tolist(), strict=True)])
+
+
+def excite(
+    batch: Batch, draws: Draws, size: int, rows: Tensor | None = None, starts: Tensor | None = None
+) -> Excitation | None:
+    """What excites segments of `size` frames: the recordings' pitch; None for a decoder that is no source and filters.
+
+    Of all utterances from `draws.starts` on, or of `rows` from `starts` on. Longer than what was drawn, the breath is
+    heard again.
+    """
+    if not draws.breath.shape[1]:
+        return None
+    rows = torch.arange(len(draws.starts), device=draws.starts.device) if rows is None else rows
+    f0 = cut_segments(batch.f0[rows], draws.starts[rows] if starts is None else starts, size)
+    samples = size * (batch.wave.shape[1] // batch.mel.shape[1])
+    breath = draws.breath[rows].repeat(1, -(-samples // draws.breath.shape[1]))[:, :samples]
+    anchor = torch.zeros((), dtype=torch.long, device=f0.device)
+    return Excitation(breath, draws.phase[rows], anchor, f0.clamp(min=LEAST_HZ))
+
+
+def pitch_terms(made: Sound, batch: Batch, starts: Tensor) -> dict[str, Tensor]:
+    """How far the network's pitch is from that of the segments, summed over utterances; nothing where it has none."""
+    if made.octaves is None:
+        return {}
+    f0, voiced = (cut_segments(one, starts, made.octaves.shape[1]) for one in (batch.f0, batch.voiced))
+    return {"pitch": losses.pitch_loss(made.octaves, octaves_above_middle(f0.clamp(min=LEAST_HZ)), voiced).sum()}
 
 
 class SoundLosses(nn.Module):
@@ -119,8 +150,10 @@ class WarmupStep(nn.Module):
         latent = cut_segments(outputs.latent, draws.starts, self.segment_frames)
         hop = synthesizer.config.hop_length
         real = cut_segments(batch.wave, draws.starts * hop, self.segment_frames * hop)
-        made = synthesizer.decoder(latent, torch.ones_like(latent[..., :1]), outputs.speaker)
-        sound = {name: term / counts.utterances for name, term in self.sound(made, real).items()}
+        excitation = excite(batch, draws, self.segment_frames)
+        made = synthesizer.decoder(latent, torch.ones_like(latent[..., :1]), outputs.speaker, excitation)
+        sounds = {**self.sound(made.wave, real), **pitch_terms(made, batch, draws.starts)}
+        sound = {name: term / counts.utterances for name, term in sounds.items()}
         terms = {**sound, **losses.text_losses(outputs, counts)}
         if self.judge is not None:
             terms["speaker"] = self._unlikeness(self.judge, batch, outputs, draws) / counts.utterances
@@ -132,22 +165,24 @@ class WarmupStep(nn.Module):
         if len(drawn) == 0:
             return outputs.latent.new_zeros(())
         last = (batch.n_frames[drawn] - self.window_frames).clamp(min=0)
-        latent = cut_segments(outputs.latent[drawn], draws.starts[drawn].minimum(last), self.window_frames)
+        starts = draws.starts[drawn].minimum(last)
+        latent = cut_segments(outputs.latent[drawn], starts, self.window_frames)
         speaker = outputs.speaker[drawn]
-        wave = self.synthesizer.decoder(latent, torch.ones_like(latent[..., :1]), speaker)
-        return judge(wave, batch.speaker[drawn]).sum() / LISTENED_SHARE
+        excitation = excite(batch, draws, self.window_frames, drawn, starts)
+        made = self.synthesizer.decoder(latent, torch.ones_like(latent[..., :1]), speaker, excitation)
+        return judge(made.wave, batch.speaker[drawn]).sum() / LISTENED_SHARE
 
 
 class DecoderStep(nn.Module):
-    """The decoder alone, for the adversarial phase: latents (B, F, L), speaker (B, S) → wave (B, T)."""
+    """The decoder alone, for the adversarial phase: latents (B, F, L), speaker (B, S), excitation → sound."""
 
     def __init__(self, synthesizer: Synthesizer) -> None:
         super().__init__()
         self.decoder = synthesizer.decoder
 
-    def forward(self, latent: Tensor, speaker: Tensor) -> Tensor:
+    def forward(self, latent: Tensor, speaker: Tensor, excitation: Excitation | None) -> Sound:
         """Decode segments."""
-        return self.decoder(latent, torch.ones_like(latent[..., :1]), speaker)
+        return self.decoder(latent, torch.ones_like(latent[..., :1]), speaker, excitation)
 
 
 def generator_terms(sound: SoundLosses, judge: Discriminators, made: Tensor, real: Tensor) -> dict[str, Tensor]:

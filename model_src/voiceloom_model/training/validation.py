@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from voiceloom_model.nn.sound import draw_excitation
 from voiceloom_model.nn.spectral import LogMel
 from voiceloom_model.nn.synthesizer import Batch, Outputs, length_mask
 from voiceloom_model.training.data import Utterance, collate
@@ -49,13 +50,14 @@ def heard(setting: Setting, batch: Batch) -> Outputs:
 
 
 def _spoken(setting: Setting, batch: Batch) -> dict[str, Tensor]:
-    """The waveforms (1, T) of both ways, without noise."""
+    """The waveforms (1, T) of both ways, without noise but that of breath, which is always the same."""
     synthesizer = setting.synthesizer
     with setting.fabric.autocast():
         outputs = heard(setting, batch)
         mask = length_mask(batch.n_frames, batch.mel.shape[1])
+        excitation = draw_excitation(batch.mel.shape[1], synthesizer.config.hop_length, 0, mask.device)
         from_text = synthesizer.flow.reverse(outputs.prior_mean * mask, mask, outputs.speaker)
         return {
-            "mel_posterior": synthesizer.decoder(outputs.posterior_mean * mask, mask, outputs.speaker),
-            "mel_text": synthesizer.decoder(from_text, mask, outputs.speaker),
+            "mel_posterior": synthesizer.decoder(outputs.posterior_mean * mask, mask, outputs.speaker, excitation).wave,
+            "mel_text": synthesizer.decoder(from_text, mask, outputs.speaker, excitation).wave,
         }

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from voiceloom_model.config import ModelConfig, VitsSizes
+from voiceloom_model.nn.sound import Excitation, Sound
 from voiceloom_model.nn.vits.durations import speaker_projection
 
 #: How far the first and the last convolution look to either side.
@@ -94,7 +95,7 @@ class HifiGan(nn.Module):
         self.leave = nn.Conv1d(widths[-1], 1, 2 * EDGE_MARGIN + 1, padding=EDGE_MARGIN, bias=False)
         self.reach = _reach(sizes)
 
-    def forward(self, z: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
+    def forward(self, z: Tensor, mask: Tensor, speaker: Tensor, excitation: Excitation | None = None) -> Sound:
         """Turn latents into sound."""
         x = self.enter((z * mask).transpose(1, 2)) + self.speaker(speaker).unsqueeze(-1)
         at_once = len(self.resblocks) // len(self.upsamplers)
@@ -103,4 +104,4 @@ class HifiGan(nn.Module):
             first, *others = (block(x) for block in self.resblocks[index * at_once : (index + 1) * at_once])
             x = functools.reduce(torch.add, others, first) / at_once
         with torch.autocast(x.device.type, enabled=False):  # half precision would be heard
-            return self.leave(F.leaky_relu(x.float())).tanh().squeeze(1)  # this last slope is 0.01, as published
+            return Sound(self.leave(F.leaky_relu(x.float())).tanh().squeeze(1))  # this last slope is 0.01, as published
