@@ -3,8 +3,9 @@
 An arm64 Python comes from Debian and is unpacked, not installed; numpy, ONNX Runtime and hibari-tts are the aarch64
 wheels of the versions in constraints.txt; all of it lies in runs/aarch64. QEMU's user-mode emulator runs it on the
 processor of a Raspberry Pi 4 and a Raspberry Pi 5. The same sentence is said there and here: `snr_db` is how far below
-the speech the difference of the samples lies, `identical_twice` whether the emulated processor says the same twice.
-Times and memory under emulation mean nothing. The last line is one JSON object.
+the speech the difference of the samples lies, `magnitude_snr_db` that of its spectra without phases, which the last bit
+of a pitch may turn, `identical_twice` whether the emulated processor says the same twice. Times and memory under
+emulation mean nothing. The last line is one JSON object.
 
 Run: python benchmarks/aarch64.py [--voice models/voice] [--text …]; wants Debian and its package qemu-user-static
 """
@@ -28,6 +29,7 @@ WORK = ROOT / "runs" / "aarch64"
 DEBIAN = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
 WHEELS = ("numpy", "onnxruntime", "hibari-tts")
 GLIBCS = ("2_17", "2_27", "2_28")
+SPECTRUM = 1024
 #: Processor → its part number and features, as its kernel would tell; ONNX Runtime chooses its kernels by them.
 PROCESSORS = {
     "cortex-a72": ("0xd08", "fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid"),
@@ -133,14 +135,26 @@ def speak(python: list[str], site: list[Path], given: argparse.Namespace, precis
 
 
 def compare(here: np.ndarray, there: np.ndarray) -> dict[str, float | None]:
-    """Seconds of both, the largest difference of a sample, and the signal's level above the difference in dB."""
-    seconds = {"samples_here": len(here), "samples_there": len(there)}
+    """Samples of both, the largest difference of one, and the signal's level above the difference in dB."""
+    sizes = {"samples_here": len(here), "samples_there": len(there)}
     if len(here) != len(there):
-        return {**seconds, "max_difference": None, "snr_db": None}
-    difference = (there - here).astype(np.float64)
+        return {**sizes, "max_difference": None, "snr_db": None, "magnitude_snr_db": None}
+    worst = round(float(np.abs(there - here).max()), 7)
+    magnitudes = snr_db(spectra(here), spectra(there))
+    return {**sizes, "max_difference": worst, "snr_db": snr_db(here, there), "magnitude_snr_db": magnitudes}
+
+
+def snr_db(here: np.ndarray, there: np.ndarray) -> float:
+    """How far the difference lies below what is here."""
+    difference = there.astype(np.float64) - here
     ratio = float(np.square(here, dtype=np.float64).sum()) / max(float(np.square(difference).sum()), 1e-30)
-    worst = float(np.abs(difference).max())
-    return {**seconds, "max_difference": round(worst, 7), "snr_db": round(10 * math.log10(ratio), 1)}
+    return round(10 * math.log10(ratio), 1)
+
+
+def spectra(wave: np.ndarray) -> np.ndarray:
+    """Magnitudes (F, K) of stretches of a wave (T,)."""
+    stretches = np.lib.stride_tricks.sliding_window_view(wave, SPECTRUM)[:: SPECTRUM // 4]
+    return np.abs(np.fft.rfft(stretches * np.hanning(SPECTRUM)))
 
 
 if __name__ == "__main__":

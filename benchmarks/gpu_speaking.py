@@ -3,8 +3,8 @@
 The preset `small` with random weights (speed does not depend on them), from tokens to samples in the host's memory, in
 the runtime's windows; all take turns on texts of several lengths. TensorRT's engines are built first. The last line is
 one JSON object: milliseconds a text (median over lengths and rounds), how far each one's sound is from the processor's
-in dB, and how many times faster than plain PyTorch (`…_vs_torch`) and ONNX Runtime (`…_vs_onnxruntime`) ours are. What
-is not installed is null.
+in dB at one pitch, and how many times faster than plain PyTorch (`…_vs_torch`) and ONNX Runtime (`…_vs_onnxruntime`)
+ours are. What is not installed is null.
 
 Run: python benchmarks/gpu_speaking.py
 """
@@ -28,6 +28,7 @@ ROUNDS = 20
 WARM_UP_ROUNDS = 3
 #: Tokens of a text: a word, a sentence, two, and as long a passage as the runtime speaks in one go.
 LENGTHS = (12, 70, 150, 280)
+PITCH_HZ = 120.0
 NO_GPU = "There is no CUDA GPU here, so there is nothing to compare: see docs/gpu.md."
 
 PEERS = ("torch", "onnxruntime")
@@ -70,8 +71,8 @@ def speakers(synthesizer, folder: Path) -> Iterator[tuple[str, Sessions]]:
     yield "cuda_graphs_bf16", torch_sessions(BucketedSynthesizer(on_gpu, GraphOptions(dtype=torch.bfloat16)))
     others: dict[str, Callable[[], Sessions]] = {
         "onnxruntime": lambda: onnxruntime_sessions(folder, "CUDAExecutionProvider"),
-        "tensorrt": lambda: tensorrt_sessions(folder, "fp32"),
-        "tensorrt_fp16": lambda: tensorrt_sessions(folder, "fp16"),
+        "tensorrt": lambda: tensorrt_sessions(folder, "fp32", synthesizer.config.hop_length),
+        "tensorrt_fp16": lambda: tensorrt_sessions(folder, "fp16", synthesizer.config.hop_length),
     }
     for name, open_sessions in others.items():
         try:
@@ -84,7 +85,7 @@ def torch_sessions(network) -> Sessions:
     """PyTorch, with or without graphs."""
     from voiceloom_model.gpu.voice import NetworkSession
 
-    return NetworkSession(network, "encode"), NetworkSession(network, "decode")
+    return NetworkSession(network, "encode"), NetworkSession(network, "sound")
 
 
 def onnxruntime_sessions(folder: Path, provider: str) -> Sessions:
@@ -105,18 +106,31 @@ def onnxruntime_sessions(folder: Path, provider: str) -> Sessions:
     return opened[0], opened[1]
 
 
-def tensorrt_sessions(folder: Path, precision: str) -> Sessions:
+def tensorrt_sessions(folder: Path, precision: str, hop_length: int) -> Sessions:
     """Engines of whichever TensorRT is installed, built for this GPU."""
     from voiceloom_model.gpu.build import Lengths, build_engines
     from voiceloom_model.gpu.engines import open_engine
 
     engines = folder / f"engines-{precision}"
     started = time.perf_counter()
-    cards = build_engines(folder, precision, Lengths((64, 512), (256, 1344)), engines, folder / "cache")
+    lengths = Lengths((64, 512), (256, 1344), hop_length)
+    cards = build_engines(folder, precision, lengths, engines, folder / "cache")
     size = sum(path.stat().st_size for path in engines.iterdir())
     print(f"engines of {precision}: {size / 1e6:.1f} MB, built in {time.perf_counter() - started:.1f} s")
     opened = [open_engine(engines / f"{name}.engine", card.graph_sha256) for name, card in cards.items()]
     return opened[0], opened[1]
+
+
+class Monotone:
+    """A decoder's session that is always given one pitch, so that no last bit of one turns the phases of pulses."""
+
+    def __init__(self, session: Any) -> None:
+        self._session, self.get_inputs = session, session.get_inputs
+
+    def run(self, output_names: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """All outputs, at that pitch where the decoder takes any."""
+        pitch = {"f0": np.full_like(inputs["f0"], PITCH_HZ)} if "f0" in inputs else {}
+        return self._session.run(output_names, {**inputs, **pitch})
 
 
 def network(sessions: Sessions, synthesizer) -> Any:
@@ -134,7 +148,7 @@ def network(sessions: Sessions, synthesizer) -> Any:
         duration_noise_scale=0.8,
         layout=config.layout,
     )
-    return Network(*sessions, description)
+    return Network(sessions[0], Monotone(sessions[1]), description)
 
 
 def say(network, size: int) -> np.ndarray:

@@ -230,11 +230,15 @@ class TrainParams(Section):
 
 
 class QuantizeParams(Section):
-    """Which layers may go to 8 bits: how far they may move the mel (nepers) and, where limited, log durations."""
+    """Which layers may go to 8 bits: how far they may move the mel (nepers), and where limited log durations and pitch.
+
+    Pitch is only that of a decoder `source`.
+    """
 
     calibration_utterances: int = Field(ge=1)
     max_mel_increase: float = Field(ge=0)
     max_log_duration_change: float | None = Field(default=None, ge=0)
+    max_pitch_change_cents: float | None = Field(default=None, ge=0)
 
 
 class ExportParams(Section):

@@ -1,16 +1,16 @@
 """Which layers are safe at 8 bits, measured on held-out texts; and an 8-bit TorchScript voice.
 
 Reads the checkpoint and data/features. Each Linear layer is rounded alone, then all together: what counts is how
-far the spoken mel moves from that of the float voice, with the same durations and the same noise, and how far the
-durations move that it would have chosen. Writes models/quantized/sensitivity.json, which export obeys, and
-voice.int8.ts.
+far the spoken mel moves from that of the float voice, with the same durations, noise and pitch, and how far the
+durations and the pitch move that it would have chosen. Writes models/quantized/sensitivity.json, which export obeys,
+and voice.int8.ts.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from tasks.records import FEATURES, read_rows
 from tasks.stage import Metrics, Stage
 
 if TYPE_CHECKING:
-    from voiceloom_model.eight_bits import Example
+    from voiceloom_model.eight_bits import Example, Moved
     from voiceloom_model.nn.synthesizer import Synthesizer
 
 STAGE = Stage(
@@ -34,8 +34,6 @@ STAGE = Stage(
     ),
 )
 NOISE_SCALE = 0.333
-#: Change of the mel in nepers, and of log durations.
-Moved = tuple[float, float]
 
 
 def run(*, checkpoint: Path, features: Path, quantized: Path, quantize: QuantizeParams) -> Metrics:
@@ -52,15 +50,14 @@ def run(*, checkpoint: Path, features: Path, quantized: Path, quantize: Quantize
     examples = [_example(synthesizer, row) for row in held_out(features, quantize.calibration_utterances)]
     probe = Probe(synthesizer, mel, examples)
     alone = {name: probe.moved([name]) for name in probe.linears}
-    limits = (quantize.max_mel_increase, quantize.max_log_duration_change)
+    limits = (quantize.max_mel_increase, quantize.max_log_duration_change, quantize.max_pitch_change_cents)
     kept = choose_float(alone, probe.moved, limits)
-    together = probe.moved(name for name in alone if name not in kept)
-    summary = dict(zip(("mel_increase", "log_duration_change"), (round(x, 6) for x in together), strict=True))
+    summary = _figures(synthesizer, probe.moved(name for name in alone if name not in kept))
     quantized.mkdir(parents=True)
     save_torchscript(synthesizer, kept, examples[0], quantized / TORCHSCRIPT)
+    layers = {name: _figures(synthesizer, moved) for name, moved in alone.items()}
     report = {
-        "increase_alone": {name: round(mel, 6) for name, (mel, _) in alone.items()},
-        "log_duration_change_alone": {name: round(log, 6) for name, (_, log) in alone.items()},
+        **{f"{key.removeprefix('mel_')}_alone": {name: layers[name][key] for name in layers} for key in summary},
         "keep_float": kept,
         "torchscript_sha256": hashlib.sha256((quantized / TORCHSCRIPT).read_bytes()).hexdigest(),
         **summary,
@@ -69,20 +66,29 @@ def run(*, checkpoint: Path, features: Path, quantized: Path, quantize: Quantize
     return {"layers": len(alone), "kept_float": len(kept), **summary}
 
 
-def choose_float(
-    alone: Mapping[str, Moved], moved: Callable[[list[str]], Moved], limits: tuple[float, float | None]
-) -> list[str]:
-    """The fewest layers to keep float, most harmful first, so that the others together stay within both limits.
+def _figures(synthesizer: Synthesizer, moved: Moved) -> dict[str, float]:
+    """What is reported of a change; of pitch only for a decoder that has one."""
+    found = {"mel_increase": round(moved.mel, 6), "log_duration_change": round(moved.log_duration, 6)}
+    has_pitch = synthesizer.config.decoder == "source"
+    return found | ({"pitch_change_cents": round(moved.cents, 4)} if has_pitch else {})
 
-    What a layer does to mel and durations is weighed by the limits; of durations there may be none.
+
+def choose_float(
+    alone: Mapping[str, Sequence[float]],
+    moved: Callable[[list[str]], Sequence[float]],
+    limits: Sequence[float | None],
+) -> list[str]:
+    """The fewest layers to keep float, most harmful first, so that the others together stay within all limits.
+
+    What a layer does to mel, durations and pitch is weighed by the limits, of which any may be missing.
     """
     order = sorted(alone, key=lambda name: (-_share_of(alone[name], limits), name))
     fewest = next((kept for kept in range(len(order)) if _share_of(moved(order[kept:]), limits) <= 1), len(order))
     return sorted(order[:fewest])
 
 
-def _share_of(moved: Moved, limits: tuple[float, float | None]) -> float:
-    """How much of its limit the worse of the two takes up; more than 1 is past it."""
+def _share_of(moved: Sequence[float], limits: Sequence[float | None]) -> float:
+    """How much of its limit the worst of them takes up; more than 1 is past it."""
     shares = [found / max(limit, 1e-12) for found, limit in zip(moved, limits, strict=True) if limit is not None]
     return max(shares)
 
@@ -102,6 +108,7 @@ def _example(synthesizer: Synthesizer, row: dict) -> Example:
     import torch
 
     from voiceloom_model.eight_bits import Example
+    from voiceloom_model.nn.sound import draw_excitation
     from voiceloom_model.nn.text import whole_durations
     from voiceloom_model.text import language_id
     from voiceloom_model.text.layout import laid_out
@@ -114,5 +121,7 @@ def _example(synthesizer: Synthesizer, row: dict) -> Example:
     duration_noise = torch.randn(*tokens.shape, size, generator=generator) if size else None
     with torch.inference_mode():
         durations = whole_durations(synthesizer.encode(tokens, stress, language, speaker, duration_noise)[1])
-    noise = NOISE_SCALE * torch.randn(1, int(durations.sum()), synthesizer.config.latent, generator=generator)
-    return Example(tokens, stress, language, speaker, durations, noise, duration_noise)
+    config, frames = synthesizer.config, int(durations.sum())
+    noise = NOISE_SCALE * torch.randn(1, frames, config.latent, generator=generator)
+    excitation = draw_excitation(frames, config.hop_length, seed=0) if config.decoder == "source" else None
+    return Example(tokens, stress, language, speaker, durations, noise, duration_noise, excitation)

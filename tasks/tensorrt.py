@@ -29,8 +29,9 @@ def run(*, voice: Path, engines: Path, tensorrt: TensorrtParams) -> Metrics:
     from voiceloom_model.gpu.parity import engine_distance
     from voiceloom_model.runtime.bundle import open_bundle
 
-    check_frames(open_bundle(voice).description.context_frames, tensorrt.frame_buckets)
-    lengths = Lengths(tuple(tensorrt.token_buckets), tuple(tensorrt.frame_buckets))
+    description = open_bundle(voice).description
+    check_frames(description.context_frames, tensorrt.frame_buckets)
+    lengths = Lengths(tuple(tensorrt.token_buckets), tuple(tensorrt.frame_buckets), description.hop_length)
     cards = build_engines(voice, tensorrt.precision, lengths, engines, CACHE)
     metrics: Metrics = {f"{name}_mb": round((engines / f"{name}.engine").stat().st_size / 1e6, 2) for name in cards}
     if current_gpu() is None:

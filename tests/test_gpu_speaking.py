@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,3 +37,14 @@ def test_distance_in_db(benchmark):
     wave = np.sin(np.arange(1000, dtype=np.float32))
     assert benchmark.distance_db(wave, 1.1 * wave) == pytest.approx(-20, abs=0.01)
     assert benchmark.distance_db(wave, wave[:-256]) < -150
+
+
+def test_a_decoder_that_takes_a_pitch_is_given_one(benchmark):
+    """Distances are of sound then, and not of how the last bit of a pitch was rounded."""
+    given = []
+    session = SimpleNamespace(get_inputs=list, run=lambda _, inputs: given.append(inputs))
+    noise, f0 = np.zeros((1, 3, 2), np.float32), np.zeros((1, 3), np.float32)
+    benchmark.Monotone(session).run(None, {"noise": noise, "f0": f0})
+    benchmark.Monotone(session).run(None, {"noise": noise})
+    assert given[0]["f0"].tolist() == [[120.0] * 3] and given[0]["f0"].dtype == np.float32 and not f0.any()
+    assert list(given[1]) == ["noise"]

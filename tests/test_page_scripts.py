@@ -4,15 +4,18 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from voiceloom_model.export.browser import front_end_files
+from voiceloom_model.gpu.engines import Input
+from voiceloom_model.runtime.network import Manner, Network
 from voiceloom_model.runtime.passages import MAX_CHARACTERS, passages
 from voiceloom_model.runtime.speech import frames_a_token
 from voiceloom_model.runtime.windows import FIRST_FRAMES, LEAST_FRAMES, NEXT_FRAMES, windows
-from voiceloom_model.text import SYMBOLS, Lexicon, encode, english, phonemize
+from voiceloom_model.text import SYMBOLS, Lexicon, Tokens, encode, english, phonemize
 from voiceloom_model.text.layout import laid_out
 from voiceloom_model.text.normalise import normalise
 from voiceloom_model.text.symbols import STRESS_MARKS
@@ -125,6 +128,71 @@ def test_windows_and_passages_are_the_runtimes():
     assert found["windows"] == [
         [list(window) for window in windows(frames, context)] for context in contexts for frames in range(1, 2000, 7)
     ]
+
+
+N_TOKENS, FRAMES_A_TOKEN, HOP, LATENT, CONTEXT = 60, 40, 4, 3, 5
+#: A decoder whose sound tells what it was given, in both languages: cycles from the anchor on, breath and noise.
+DECODE = """
+        const decode = ({ noise, breath, phase, anchor, start, f0 }) => {
+          const frames = noise[2][1];
+          const sum = (at) => noise[1].slice(given.latent * at, given.latent * (at + 1)).reduce((a, b) => a + b);
+          const turned = (at) => phase[1][0] + 0.0371 * (at - anchor[1][0]);
+          const fraction = (value) => value - Math.floor(value);
+          const cycles = Float32Array.from({ length: frames }, (_, at) => fraction(turned(at)) + f0[1][at]);
+          const tone = (at) => cycles[at] / 4 + sum(at) / 100 + (start[1][0] + at) / 1e5;
+          const wave = Array.from(breath[1], (one, at) => tone(Math.floor(at / given.hop)) + one / 100);
+          return { wave: { data: Float32Array.from(wave) }, cycles: { data: cycles } };
+        };
+"""
+
+
+def decoded(feeds):
+    """What `DECODE` computes."""
+    frames = np.arange(feeds["noise"].shape[1])
+    turned = feeds["phase"] + 0.0371 * (frames - feeds["anchor"])
+    cycles = (turned - np.floor(turned) + feeds["f0"]).astype(np.float32)
+    tone = cycles / 4 + feeds["noise"].sum(axis=2) / 100 + (feeds["start"] + frames) / 1e5
+    return np.repeat(tone, HOP, axis=1) + feeds["breath"] / 100, feeds["f0"], cycles
+
+
+def test_pulses_and_a_breath_go_on_from_window_to_window_as_in_the_runtime():
+    names = ("encoded", "durations", "noise", "speaker", "start", "breath", "phase", "anchor", "f0")
+    about = {"latent": LATENT, "hop_length": HOP, "context_frames": CONTEXT, "sample_rate_hz": 16000}
+    about |= {"noise_scale": 0.5, "duration_noise_scale": 0.8, "layout": "compact"}
+    logs = np.full((1, N_TOKENS), np.log(FRAMES_A_TOKEN), np.float32)
+    encoder = SimpleNamespace(get_inputs=lambda: [Input("tokens", (1, -1))])
+    encoder.run = lambda _, feeds: (np.zeros((1, N_TOKENS, 2), np.float32), logs)
+    decoder = SimpleNamespace(
+        get_inputs=lambda: [Input(name, ()) for name in names], run=lambda _, feeds: decoded(feeds)
+    )
+    network = Network(encoder, decoder, SimpleNamespace(**about))
+    speaker = np.zeros((1, 2), np.float32)
+    plan = network.plan(Tokens([1] * N_TOKENS, [0] * N_TOKENS), Manner("en-US", speaker, 1.0, 3))
+    expected = [wave.tolist() for wave in network.sound(plan)]
+    found = javascript(
+        DECODE
+        + """
+        const { Network } = await import("./runtime/network.js");
+        const encoded = { data: new Float32Array(2 * given.logs.length), dims: [1, given.logs.length, 2] };
+        const encode = () => ({ encoded, log_durations: { data: Float32Array.from(given.logs) } });
+        const [encoder, decoder] = [{ inputNames: ["tokens"] }, { inputNames: given.names }];
+        const run = async (session, feeds) => (session === decoder ? decode(feeds) : encode());
+        const network = new Network(encoder, decoder, { voice: given.about, windows: given.sizes }, run);
+        const tokens = { ids: given.logs.map(() => 1), stress: given.logs.map(() => 0) };
+        const manner = { languageId: 1, speaker: new Float32Array(2), speed: 1, seed: 3 };
+        const result = [];
+        for await (const wave of network.sound(await network.plan(tokens, manner))) result.push(Array.from(wave));
+        """,
+        names=names,
+        about=about,
+        logs=logs[0].tolist(),
+        sizes={"first": FIRST_FRAMES, "next": NEXT_FRAMES, "least": LEAST_FRAMES},
+        hop=HOP,
+        latent=LATENT,
+    )
+    assert [len(wave) for wave in found] == [len(wave) for wave in expected] and len(found) == 3
+    for wave, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(wave, wanted, atol=1e-5)
 
 
 def test_tokens_and_their_frames_in_both_layouts():

@@ -28,8 +28,13 @@ STATE = "document.body.dataset.state"
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return make_bundle(tmp_path_factory.mktemp("bundle") / "voice")
+def bundle(request, tmp_path_factory):
+    """A voice of the decoder that the test names."""
+    return make_bundle(tmp_path_factory.mktemp("bundle") / "voice", decoder=request.param)
+
+
+def of_decoders(*names):
+    return pytest.mark.parametrize("bundle", names, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +88,7 @@ def rows(page, selector, names):
 
 
 @pytest.mark.slow
+@of_decoders("source")
 def test_the_page_speaks_typed_text_as_the_runtime_does_and_asks_nobody(bundle, page_folder, runtime):
     with served(page_folder, ISOLATED) as address, browser(chromium()) as page:
         page.open(f"{address}?threads=2")
@@ -107,7 +113,7 @@ def test_the_page_speaks_typed_text_as_the_runtime_does_and_asks_nobody(bundle, 
         requests = set(page.requests)
     expected = runtime.speak(TEXT, speed=1.25, seed=SEED)
     assert rate == expected.sample_rate_hz and len(samples) == len(expected.samples)
-    assert np.abs(samples - expected.samples).max() < 1e-3 < np.abs(samples).max()
+    assert decibels(samples - expected.samples) < decibels(expected.samples) - 20
     assert phonemes == [(text, f"{start:.3f}", f"{end:.3f}") for text, start, end in expected.phonemes]
     assert ipa == phonemize(TEXT, "en-US", Lexicon.load(bundle / "lexicon.tsv"))
     assert words[:5] == [(word, False) for word in ("Doctor", "Voiceloom", "paid", "five", "dollars")]
@@ -117,7 +123,13 @@ def test_the_page_speaks_typed_text_as_the_runtime_does_and_asks_nobody(bundle, 
     assert {request for request in requests if not request.startswith((address, "data:", "blob:"))} == set()
 
 
+def decibels(wave):
+    """Not the largest difference: the last bit of a pitch may turn the phases from there on by 1/4096 of a cycle."""
+    return 10 * np.log10(np.square(wave).mean())
+
+
 @pytest.mark.slow
+@of_decoders("istft")
 def test_without_headers_or_server_the_page_still_speaks_from_phonemes_and_says_what_is_wrong(page_folder, runtime):
     with browser(chromium()) as page:
         with served(page_folder) as address:  # as `python -m http.server` does
@@ -141,17 +153,22 @@ def test_without_headers_or_server_the_page_still_speaks_from_phonemes_and_says_
         wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert spoken == [("həlˈoʊ",)] and wider == 0
     expected = runtime.say("hello")  # which is read so
-    assert len(samples) == len(expected) and np.abs(samples - expected).max() < 1e-3
+    assert len(samples) == len(expected) and np.abs(samples - expected).max() < 1e-3 < np.abs(samples).max()
 
 
-def test_a_widened_graph_has_the_size_of_int8_and_sounds_nearer_to_fp32(bundle, runtime):
-    exact, rounded = (Voice.load(bundle, precision=precision).say("hello") for precision in ("fp32", "int8"))
-    sound = runtime.say("hello")
+@of_decoders("source", "istft")
+def test_a_widened_graph_has_the_size_of_int8_and_no_product_at_8_bits(bundle):
     for graph in ("encoder.onnx", "decoder.onnx"):
         content = (bundle / "int8" / graph).read_bytes()
         kinds = {node.op_type for node in onnx.load_from_string(widened(content)).graph.node}
         assert len(widened(content)) < 1.02 * len(content)
         assert not kinds & {"MatMulInteger", "DynamicQuantizeLinear"}
+
+
+@of_decoders("istft")
+def test_a_widened_graph_sounds_nearer_to_fp32_than_int8_does(bundle, runtime):
+    exact, rounded = (Voice.load(bundle, precision=precision).say("hello") for precision in ("fp32", "int8"))
+    sound = runtime.say("hello")
     assert len(sound) == len(exact) == len(rounded)
     assert 0 < np.abs(sound - exact).mean() < np.abs(rounded - exact).mean()
 

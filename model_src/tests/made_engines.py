@@ -150,8 +150,13 @@ class Engine:
         return self.limits(name, index)
 
     def limits(self, name, index):
-        most = [self.profiles[index].get(size, size) for size in self.entries[name].shape]
+        known = self.sizes(self.profiles[index])
+        most = [known.get(size, size) for size in self.entries[name].shape]
         return [[1] * len(most), most, most]
+
+    def sizes(self, known):
+        """With samples where frames are known."""
+        return {**known, "samples": known.get("frames", 0) * self.hop}
 
     def create_execution_context(self):
         return Context(self)
@@ -184,7 +189,7 @@ class Context:
             for given, shape in self.shapes.items()
             for axis, size in zip(self.engine.entries[given].shape, shape, strict=True)
         }
-        known["samples"] = known.get("frames", 0) * self.engine.hop
+        known = self.engine.sizes(known)
         shape = self.engine.entries[name].shape
         return [known.get(axis, 1) if isinstance(axis, str) else axis for axis in shape]
 

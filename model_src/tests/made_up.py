@@ -43,4 +43,5 @@ def make_utterance(index: int, n_tokens: int = 9, n_frames: int = 70) -> Utteran
         wave=np.round(wave * 32767).astype(np.int16),
         speaker=vector,
         speaker_mean=vector,
+        f0=pitch[:: MEL.hop_length].astype(np.float32),
     )

@@ -1,4 +1,4 @@
-"""A tiny voice with random weights, exported as a bundle."""
+"""A tiny voice with random weights, exported as a bundle; its decoder is `source` unless another is asked for."""
 
 import atexit
 import json
@@ -14,7 +14,7 @@ from voiceloom_model.config import model_config
 from voiceloom_model.eight_bits import speaking_linears
 from voiceloom_model.export.graphs import export_speaker_encoder, export_synthesizer
 from voiceloom_model.export.int8 import quantize_graph
-from voiceloom_model.nn.synthesizer import Synthesizer
+from voiceloom_model.nn.synthesizer import Synthesizer, context_frames
 from voiceloom_model.nn.text import DurationPredictor
 from voiceloom_model.runtime.bundle import DESCRIPTION, FORMAT, LEXICON, Description, symbols_sha256, write_sums
 from voiceloom_model.text import N_LANGUAGES, N_SYMBOLS, front_end_identity
@@ -38,7 +38,7 @@ def unit_vector(seed: int) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def description() -> Description:
+def description(decoder: str = "source") -> Description:
     """Two speakers of two Englishes; "ada" is the default."""
     tags = {"ada": "en-US", "bert": "en-GB"}
     return Description(
@@ -46,7 +46,7 @@ def description() -> Description:
         sample_rate_hz=16000,
         hop_length=256,
         latent=32,
-        context_frames=23,
+        context_frames=context_frames(model_config("tiny", n_symbols=1, n_languages=1, decoder=decoder)),
         noise_scale=0.667,
         duration_noise_scale=0.8,
         layout="compact",
@@ -66,9 +66,9 @@ def description() -> Description:
     )
 
 
-def make_bundle(folder: Path) -> Path:
+def make_bundle(folder: Path, decoder: str = "source") -> Path:
     """Write the whole bundle."""
-    return shutil.copytree(_built(), folder)
+    return shutil.copytree(_built(decoder), folder)
 
 
 def change_description(folder: Path, **changes) -> None:
@@ -79,18 +79,18 @@ def change_description(folder: Path, **changes) -> None:
 
 
 @cache
-def _built() -> Path:
+def _built(decoder: str) -> Path:
     """A bundle for this process to copy: exporting takes seconds."""
     keep = tempfile.TemporaryDirectory()
     atexit.register(keep.cleanup)
-    folder, synthesizer = Path(keep.name) / "voice", random_synthesizer()
+    folder, synthesizer = Path(keep.name) / "voice", random_synthesizer(decoder=decoder)
     export_synthesizer(synthesizer, folder / "fp32")
     (folder / "int8").mkdir()
     weights = {name: linear.weight.numpy() for name, linear in speaking_linears(synthesizer).items()}
     for graph in ("encoder.onnx", "decoder.onnx"):
         quantize_graph(folder / "fp32" / graph, folder / "int8" / graph, weights)
     export_speaker_encoder(folder / "speaker_encoder.onnx")
-    (folder / DESCRIPTION).write_text(description().to_json(), encoding="utf-8")
+    (folder / DESCRIPTION).write_text(description(decoder).to_json(), encoding="utf-8")
     (folder / "MODEL_CARD.md").write_text("# Made up\n")
     (folder / LEXICON).write_text("voiceloom\tvˈɔɪslˌuːm\n", encoding="utf-8")
     write_sums(folder)

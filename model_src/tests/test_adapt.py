@@ -10,6 +10,7 @@ from made_up import MEL, SMALL_VITS
 from voiceloom_model import adapt
 from voiceloom_model.config import VITS_PARTS, model_config
 from voiceloom_model.losses import Counts
+from voiceloom_model.nn.sound import draw_excitation
 from voiceloom_model.nn.synthesizer import Synthesizer
 from voiceloom_model.training.data import collate
 from voiceloom_model.training.draws import draw
@@ -60,8 +61,11 @@ def spoken(synthesizer, vector=None, durations=3):
     vector = torch.full((1, 256), 1 / 16) if vector is None else vector[None]
     noise = torch.randn(1, n_frames, synthesizer.config.latent)
     encoded, log_durations = synthesizer.encode(tokens, tokens % 3, torch.tensor([1]), vector, torch.randn(1, 7, 2))
-    wave = synthesizer.decode(encoded, torch.full((1, 7), durations), noise, vector)
-    return torch.cat([wave[0], log_durations[0]])
+    excitation = draw_excitation(n_frames, synthesizer.config.hop_length, 9)
+    given = excitation._replace(f0=torch.full_like(excitation.f0, 150.0))  # a pitch that differs shifts every pulse after
+    sound = synthesizer.sound(encoded, torch.full((1, 7), durations), noise, vector, excitation=given)
+    own = [] if sound.octaves is None else [sound.octaves[0]]
+    return torch.cat([sound.wave[0], log_durations[0], *own])
 
 
 def trained(synthesizer, utterances, steps=20):
@@ -69,7 +73,7 @@ def trained(synthesizer, utterances, steps=20):
     before = {name: value.detach().clone() for name, value in synthesizer.named_parameters()}
     known = [dataclasses.replace(utterance, speaker_id=1) for utterance in utterances[:2]]
     batch = collate(known, 256, [True, True])
-    draws, counts = draw(batch, [1, 2], synthesizer.config.latent, 16), Counts.of(batch)
+    draws, counts = draw(batch, [1, 2], synthesizer.config, 16), Counts.of(batch)
     step = WarmupStep(synthesizer, MEL, 16)
     optimizer = torch.optim.Adam(adapt.trainable(synthesizer).values(), lr=3e-3)
     losses = []

@@ -275,6 +275,44 @@ class TestGraphs:
         change_description(bundle, latent=64)
         refused(r"its noise is tensor\(float\) \(1, frames, 32\), expected tensor\(float\) \(1, any, 64\)", graphs=2)
 
+    @pytest.mark.parametrize("name", ["breath", "phase", "anchor", "f0"])
+    def test_a_source_without_what_it_is_made_of(self, bundle, refused, name):
+        model = loaded(bundle)
+        (entry,) = (value for value in model.graph.input if value.name == name)
+        entry.name = "voice"
+        for node in model.graph.node:
+            node.input[:] = ["voice" if given == name else given for given in node.input]
+        replace_graph(bundle, model)
+        refused("is no graph of a voice: it takes encoded.* and gives wave, heard_f0, cycles, expected", graphs=2)
+
+    @pytest.mark.parametrize("gone", [["heard_f0"], ["heard_f0", "cycles"], ["wave"]], ids=str)
+    def test_a_source_that_keeps_its_pitch_to_itself(self, bundle, refused, gone):
+        model = loaded(bundle)
+        kept = [value for value in model.graph.output if value.name not in gone]
+        del model.graph.output[:]
+        model.graph.output.extend(kept)
+        replace_graph(bundle, model)
+        refused("is no graph of a voice: it takes encoded", graphs=2)
+
+    def test_outputs_in_another_order(self, bundle, refused):
+        model = loaded(bundle)
+        turned = [model.graph.output[index] for index in (2, 1, 0)]
+        values = [type(value).FromString(value.SerializeToString()) for value in turned]
+        del model.graph.output[:]
+        model.graph.output.extend(values)
+        replace_graph(bundle, model)
+        refused("gives cycles, heard_f0, wave, expected", graphs=2)
+
+    def test_phases_of_another_number_of_frames(self, bundle):
+        model = loaded(bundle)
+        for node in model.graph.node:
+            node.output[:] = ["sane" if name == "cycles" else name for name in node.output]
+            node.input[:] = ["sane" if name == "cycles" else name for name in node.input]
+        model.graph.node.append(helper.make_node("Concat", ["sane", "sane"], ["cycles"], axis=1))
+        replace_graph(bundle, model)
+        with pytest.raises(ValueError, match=r"decoder gives phases of shape \(1, \d+\), expected \(1, \d+"):
+            Voice.load(bundle).say("Hello.")
+
     def test_an_operator_that_is_not_onnx(self, bundle, refused):
         model = loaded(bundle)
         model.graph.node.append(helper.make_node("Shell", ["noise"], ["x"], domain="evil.example"))

@@ -1,6 +1,7 @@
 """Padding to buckets changes nothing, with and without a GPU; the recording itself needs one."""
 
 import copy
+import dataclasses
 import threading
 
 import pytest
@@ -12,12 +13,13 @@ from voiceloom_model.config import SIZES, VITS_PARTS, model_config
 from voiceloom_model.export.graphs import random_inputs
 from voiceloom_model.gpu.build import widest_window
 from voiceloom_model.gpu.cuda_graphs import BucketedSynthesizer, GraphOptions, bucket, in_precision
+from voiceloom_model.nn.sound import Excitation, draw_excitation
 from voiceloom_model.nn.synthesizer import context_frames
 
 OPTIONS = GraphOptions(tokens=(16, 40), frames=(128, 256, 512))
 PARTS = [
     {},
-    {"duration": "stochastic"},
+    {"decoder": "istft", "duration": "stochastic"},
     {"text_encoder": "relative", "prior": "tokens", "flow": "wavenet", "duration": "convolutional"},
     {**VITS_PARTS},
 ]
@@ -26,10 +28,27 @@ PARTS = [
 def assert_speaks_as(voice, synthesizer, inputs, tolerance=1e-5):
     for found, wanted in zip(voice.encode(*inputs.encoder), synthesizer.encode(*inputs.encoder), strict=True):
         torch.testing.assert_close(found.cpu(), wanted, atol=tolerance, rtol=0)
-    wanted = synthesizer.decode(*inputs.decoder)
-    torch.testing.assert_close(voice.decode(*inputs.decoder).cpu(), wanted, atol=tolerance, rtol=0)
+    sounds_as(voice, synthesizer, (*inputs.decoder, 0, inputs.excitation), tolerance)
     middle = (*inputs.decoder[:2], inputs.noise[:, 7:40], inputs.speaker, torch.tensor(7))
-    torch.testing.assert_close(voice.decode(*middle).cpu(), synthesizer.decode(*middle), atol=tolerance, rtol=0)
+    sounds_as(voice, synthesizer, (*middle, part(inputs.excitation, 7, 40, synthesizer.config.hop_length)), tolerance)
+
+
+def sounds_as(voice, synthesizer, given, tolerance):
+    """The pitch that each says is compared, then both are given the same: its last bit would turn the phases."""
+    wanted = synthesizer.sound(*given)
+    if wanted.f0 is not None:
+        torch.testing.assert_close(voice.sound(*given).f0.cpu(), wanted.f0, atol=0, rtol=1e-4)
+        given = (*given[:5], given[5]._replace(f0=wanted.f0))
+        torch.testing.assert_close(voice.sound(*given).cycles.cpu(), wanted.cycles, atol=0, rtol=0)
+    torch.testing.assert_close(voice.decode(*given).cpu(), wanted.wave, atol=tolerance, rtol=0)
+
+
+def part(excitation, first, last, hop):
+    """Of some frames, with a phase and an anchor of their own."""
+    if excitation is None:
+        return None
+    breath, f0 = excitation.breath[:, first * hop : last * hop], excitation.f0[:, first:last]
+    return Excitation(breath, torch.tensor([0.3]), torch.tensor(9), f0)
 
 
 @torch.no_grad()
@@ -42,16 +61,18 @@ def test_padding_changes_nothing_to_either_side_of_a_bucket_and_beyond_the_last(
 
 
 @torch.no_grad()
-def test_the_last_frames_are_silent_past_their_end():
+@pytest.mark.parametrize("decoder", ["source", "istft"])
+def test_the_last_frames_are_silent_past_their_end(decoder):
     """The windows of padded frames would be added to the last samples."""
-    synthesizer = random_synthesizer()
+    synthesizer = random_synthesizer(decoder=decoder)
     voice = BucketedSynthesizer(synthesizer, OPTIONS)
     inputs = random_inputs(synthesizer, 9, seed=2)
     padded = torch.nn.functional.pad(inputs.noise, (0, 0, 0, 128 - inputs.noise.shape[1]))
-    naive = synthesizer.decode(inputs.encoded, inputs.durations, padded, inputs.speaker)
-    wanted = synthesizer.decode(*inputs.decoder)
+    longer = draw_excitation(128, synthesizer.config.hop_length, seed=2)
+    naive = synthesizer.decode(inputs.encoded, inputs.durations, padded, inputs.speaker, 0, longer)
+    wanted = synthesizer.decode(*inputs.decoder, excitation=inputs.excitation)
     assert (naive[:, : wanted.shape[1]] - wanted)[:, -256:].abs().max() > 1e-3
-    torch.testing.assert_close(voice.decode(*inputs.decoder), wanted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(voice.decode(*inputs.decoder, 0, inputs.excitation), wanted, atol=1e-5, rtol=0)
 
 
 def test_the_smallest_bucket_that_holds_a_length():
@@ -78,12 +99,13 @@ def test_threads_take_turns():
     synthesizer = random_synthesizer()
     voice = BucketedSynthesizer(synthesizer, OPTIONS)
     inputs = [random_inputs(synthesizer, 10 + seed, seed) for seed in range(4)]
-    wanted = [synthesizer.decode(*each.decoder) for each in inputs]
+    wanted = [synthesizer.decode(*each.decoder, excitation=each.excitation) for each in inputs]
     worst = []
 
     def speak(index):
         for _ in range(5):
-            worst.append(float((voice.decode(*inputs[index].decoder) - wanted[index]).abs().max()))
+            wave = voice.decode(*inputs[index].decoder, excitation=inputs[index].excitation)
+            worst.append(float((wave - wanted[index]).abs().max()))
 
     threads = [threading.Thread(target=speak, args=(index,)) for index in range(4)]
     for thread in threads:
@@ -94,18 +116,24 @@ def test_threads_take_turns():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("parts", [{}, {"decoder": "hifigan"}], ids=str)
+@pytest.mark.parametrize("parts", [{}, {"decoder": "istft"}, {"decoder": "hifigan"}], ids=str)
 def test_half_precision_keeps_the_durations_and_almost_the_sound(parts):
     synthesizer = random_synthesizer(**parts, vits=SMALL_VITS)
     voice = BucketedSynthesizer(synthesizer, GraphOptions(tokens=(40,), frames=(512,), dtype=torch.bfloat16))
     inputs = random_inputs(synthesizer, 20, seed=0)
     for found, wanted in zip(voice.encode(*inputs.encoder), synthesizer.encode(*inputs.encoder), strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
-    wave, wanted = voice.decode(*inputs.decoder), synthesizer.decode(*inputs.decoder)
+    inputs = at_one_pitch(synthesizer, inputs)
+    wave, wanted = (each.decode(*inputs.decoder, excitation=inputs.excitation) for each in (voice, synthesizer))
     assert wave.dtype == torch.float32
     assert 0 < (wave - wanted).square().mean() < 0.01 * wanted.square().mean()
     assert all(parameter.dtype == torch.float32 for parameter in synthesizer.parameters()), "it has a copy"
     assert in_precision(synthesizer, torch.float32) is synthesizer
+
+
+def at_one_pitch(synthesizer, inputs):
+    """The pitch that the synthesizer says, given."""
+    return dataclasses.replace(inputs, f0=synthesizer.sound(*inputs.decoder, excitation=inputs.excitation).f0)
 
 
 @pytest.fixture
@@ -144,12 +172,13 @@ class TestOnAGpu:
     def test_a_graph_is_replayed_from_another_thread_than_recorded_it(self, exact):
         synthesizer = random_synthesizer()
         voice = BucketedSynthesizer(copy.deepcopy(synthesizer).cuda(), OPTIONS)
-        inputs, found = random_inputs(synthesizer, 10, seed=1), []
-        voice.decode(*inputs.decoder)
-        thread = threading.Thread(target=lambda: found.append(voice.decode(*inputs.decoder).cpu()))
+        inputs = at_one_pitch(synthesizer, random_inputs(synthesizer, 10, seed=1))
+        given, found = (*inputs.decoder, 0, inputs.excitation), []
+        voice.decode(*given)
+        thread = threading.Thread(target=lambda: found.append(voice.decode(*given).cpu()))
         thread.start()
         thread.join()
-        torch.testing.assert_close(found[0], synthesizer.decode(*inputs.decoder), atol=1e-3, rtol=0)
+        torch.testing.assert_close(found[0], synthesizer.decode(*given), atol=1e-3, rtol=0)
 
     @torch.no_grad()
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
@@ -157,8 +186,9 @@ class TestOnAGpu:
         synthesizer = random_synthesizer()
         options = GraphOptions(tokens=(40,), frames=(512,), dtype=dtype)
         voice = BucketedSynthesizer(copy.deepcopy(synthesizer).cuda(), options)
-        inputs = random_inputs(synthesizer, 20, seed=0)
-        wanted = synthesizer.decode(*inputs.decoder)
+        inputs = at_one_pitch(synthesizer, random_inputs(synthesizer, 20, seed=0))
+        given = (*inputs.decoder, 0, inputs.excitation)
+        wanted = synthesizer.decode(*given)
         for _ in range(2):
-            wave = voice.decode(*inputs.decoder).cpu()
+            wave = voice.decode(*given).cpu()
             assert 0 < (wave - wanted).square().mean() < 0.01 * wanted.square().mean()

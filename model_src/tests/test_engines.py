@@ -15,7 +15,7 @@ from made_up import SMALL_VITS
 from made_voice import make_bundle, random_synthesizer
 
 from voiceloom_model.config import VITS_PARTS
-from voiceloom_model.export.graphs import export_synthesizer
+from voiceloom_model.export.graphs import export_synthesizer, random_inputs
 from voiceloom_model.gpu import library as installed
 from voiceloom_model.gpu.build import Builder, Lengths, build_engines
 from voiceloom_model.gpu.card import EngineCard, check_card, file_sha256, read_card
@@ -38,15 +38,21 @@ def bundle(tmp_path_factory):
     return make_bundle(tmp_path_factory.mktemp("engines") / "voice")
 
 
+@pytest.fixture(scope="module", params=["source", "istft"])
+def either(request, tmp_path_factory):
+    """A bundle of one decoder, then of another."""
+    return make_bundle(tmp_path_factory.mktemp(request.param) / "voice", decoder=request.param)
+
+
 def engine_session(bundle, name, profiles=None):
     graph = bundle / "fp32" / f"{name}.onnx"
     profiles = profiles or [*PROFILES[name], {"tokens": 4000, "frames": 4000}]
     return EngineSession(Engine(graph, profiles), LIBRARY, HostBuffers())
 
 
-def test_engines_speak_as_the_runtime_does(bundle):
-    sessions = {f"{name}.onnx": engine_session(bundle, name) for name in ("encoder", "decoder")}
-    voice, wanted = GivenVoice(open_bundle(bundle), sessions), Voice.load(bundle, precision="fp32")
+def test_engines_speak_as_the_runtime_does(either):
+    sessions = {f"{name}.onnx": engine_session(either, name) for name in ("encoder", "decoder")}
+    voice, wanted = GivenVoice(open_bundle(either), sessions), Voice.load(either, precision="fp32")
     for text in (TEXT, "Yes.", TEXT):  # a shorter text after a longer one finds larger buffers
         np.testing.assert_array_equal(
             voice.say(text, "bert", speed=0.7, seed=3), wanted.say(text, "bert", None, 0.7, 3)
@@ -73,23 +79,40 @@ def _text(entry, size):
     return np.ones(sizes, np.float32 if "float" in entry.type else np.int64)
 
 
-def test_distance_is_nothing_to_itself_and_notices_another_voice(bundle, tmp_path):
-    same = [(engine_session(bundle, name), engine_session(bundle, name)) for name in ("encoder", "decoder")]
-    nothing = distance(*same)
+def test_distance_is_nothing_to_itself_and_notices_another_voice(either, tmp_path):
+    same = [(engine_session(either, name), engine_session(either, name)) for name in ("encoder", "decoder")]
+    nothing = distance(*same, 256)
     assert nothing.log_durations == 0 and nothing.wave_db < -150
-    voice = random_synthesizer()
+    voice = random_synthesizer(decoder=decoder_of(either))
     with torch.no_grad():
         voice.decoder.stack.leave.bias += 0.3
     export_synthesizer(voice, tmp_path / "fp32")
-    other = [(engine_session(bundle, name), engine_session(tmp_path, name)) for name in ("encoder", "decoder")]
-    assert distance(*other).wave_db > -30
+    other = [(engine_session(either, name), engine_session(tmp_path, name)) for name in ("encoder", "decoder")]
+    assert distance(*other, 256).wave_db > -30
+
+
+def decoder_of(bundle):
+    names = {entry.name for entry in onnx.load(bundle / "fp32" / "decoder.onnx").graph.input}
+    return "source" if "breath" in names else "istft"
 
 
 @torch.no_grad()
-def test_a_network_speaks_as_its_bundle_does(bundle):
-    network, wanted = random_synthesizer(), Voice.load(bundle, precision="fp32").say(TEXT)
+def test_a_network_speaks_as_its_bundle_does(either):
+    network, wanted = random_synthesizer(decoder=decoder_of(either)), Voice.load(either, precision="fp32")
+    sounds = random_inputs(network, 20, seed=0)
+    sounds = dataclasses.replace(sounds, f0=network.sound(*sounds.decoder, excitation=sounds.excitation).f0)
+    sounds = {name: value.numpy() for name, value in vars(sounds).items() if value is not None}
+    graph = wanted._session("fp32/decoder.onnx")
     for each in (network, BucketedSynthesizer(network)):
-        np.testing.assert_allclose(network_voice(bundle, each).say(TEXT), wanted, atol=1e-4)
+        session = NetworkSession(each, "sound")
+        assert [entry.name for entry in session.get_inputs()] == [entry.name for entry in graph.get_inputs()]
+        given = {entry.name: sounds[entry.name] for entry in graph.get_inputs()}
+        for found, expected in zip(session.run(None, given), graph.run(None, given), strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+        spoken, expected = network_voice(either, each).say(TEXT), wanted.say(TEXT)
+        assert len(spoken) == len(expected)
+        if decoder_of(either) == "istft":  # a pitch that differs in its last bit turns a source's phases
+            np.testing.assert_allclose(spoken, expected, atol=1e-4)
     stochastic = NetworkSession(random_synthesizer(duration="stochastic"), "encode")
     assert stochastic.get_inputs()[-1] == Input("duration_noise", (1, -1, 2))
 
@@ -245,7 +268,7 @@ def test_tensorrt_wants_the_gpu_that_it_builds_for(monkeypatch, tmp_path):
     monkeypatch.setattr("voiceloom_model.gpu.build.tensorrt_library", lambda: LIBRARY)
     monkeypatch.setattr("voiceloom_model.gpu.build.current_gpu", lambda: None)
     with pytest.raises(ValueError, match="there is none here; use tensorrt-rtx"):
-        Builder(Lengths((8,), (8,)), tmp_path)
+        Builder(Lengths((8,), (8,), 256), tmp_path)
 
 
 def test_tensorrt_is_given_what_it_timed_before_on_this_gpu(monkeypatch, tmp_path):
@@ -256,7 +279,7 @@ def test_tensorrt_is_given_what_it_timed_before_on_this_gpu(monkeypatch, tmp_pat
     graph.write_bytes(b"graph")
     timed = []
     for gpu in list(gpus):
-        builder = Builder(Lengths((8, 16), (8,)), tmp_path / "cache")
+        builder = Builder(Lengths((8, 16), (8,), 256), tmp_path / "cache")
         card = builder.build(graph, "fp32", engine)
         (config,) = builder._builder.asked
         timed.append(config.timed)
@@ -271,7 +294,11 @@ def test_tensorrt_is_given_what_it_timed_before_on_this_gpu(monkeypatch, tmp_pat
 class TestByTensorrtRtx:
     """Real parsing and building, which need the wheels of TensorRT-RTX and CUDA's bindings but no GPU."""
 
-    LENGTHS = Lengths((64, 512), (256, 640))
+    LENGTHS = Lengths((64, 512), (256, 640), 256)
+    MOST = (
+        {"tokens": 512, "frames": 256, "samples": 256 * 256},
+        {"tokens": 512, "frames": 640, "samples": 640 * 256},
+    )
 
     @pytest.fixture(autouse=True)
     def _wheels(self, monkeypatch):
@@ -286,15 +313,15 @@ class TestByTensorrtRtx:
             card = cards[name]
             assert engine.stat().st_size > 100_000 and read_card(engine) == card
             assert (card.graph_sha256, card.library) == (file_sha256(graph), "tensorrt_rtx")
-            assert card.lengths == (lengths or [{"tokens": 512, "frames": 256}, {"tokens": 512, "frames": 640}])
+            assert card.lengths == (lengths or list(self.MOST))
         assert (cards["encoder"].precision, cards["decoder"].precision) == ("fp32", "fp16")
 
-    @pytest.mark.parametrize("parts", [{"duration": "stochastic"}, VITS_PARTS], ids=str)
+    @pytest.mark.parametrize("parts", [{"decoder": "istft", "duration": "stochastic"}, VITS_PARTS], ids=str)
     def test_other_parts_become_engines_as_well(self, tmp_path, parts):
         export_synthesizer(random_synthesizer(**parts, vits=SMALL_VITS), tmp_path / "fp32")
-        lengths = Lengths((512,), (640,))
+        lengths = Lengths((512,), (640,), 256)
         cards = build_engines(tmp_path, "fp32", lengths, tmp_path / "engines", tmp_path / "cache")
-        assert [card.lengths for card in cards.values()] == [[{"tokens": 512}], [{"tokens": 512, "frames": 640}]]
+        assert [card.lengths for card in cards.values()] == [[{"tokens": 512}], [self.MOST[1]]]
 
     def test_what_it_cannot_read_is_one_sentence_with_its_words(self, bundle, tmp_path):
         model = onnx.load(bundle / "fp32" / "decoder.onnx")
@@ -324,7 +351,7 @@ class TestOnAGpu:
     @pytest.mark.parametrize(("precision", "least_db"), [("fp32", -60), ("fp16", -30)])
     def test_engines_sound_as_their_graphs_and_the_same_every_time(self, bundle, tmp_path, precision, least_db):
         engines, cache = tmp_path / "engines", tmp_path / "cache"
-        cards = build_engines(bundle, precision, Lengths((64, 512), (256, 640)), engines, cache)
+        cards = build_engines(bundle, precision, Lengths((64, 512), (256, 640), 256), engines, cache)
         here = current_gpu()
         assert here is not None and {card.gpu for card in cards.values()} == {here.name}
         assert engine_distance(bundle, engines, cache).wave_db < least_db

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 
 import numpy as np
 import onnx
@@ -47,7 +48,14 @@ def test_windows_of_a_long_text_differ_no_more(synthesizer, fp32, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "parts", [{"duration": "stochastic"}, {"duration": "convolutional", "decoder": "hifigan"}, VITS_PARTS], ids=str
+    "parts",
+    [
+        {"decoder": "istft"},
+        {"duration": "stochastic"},
+        {"duration": "convolutional", "decoder": "hifigan"},
+        VITS_PARTS,
+    ],
+    ids=str,
 )
 def test_other_parts_export_as_well(tmp_path, parts):
     voice = random_synthesizer(**parts, vits=SMALL_VITS)
@@ -72,14 +80,32 @@ def test_exporting_leaves_the_network_as_it_was_and_gives_the_same_bytes(synthes
         assert (tmp_path / "again" / graph).read_bytes() == (fp32 / graph).read_bytes()
 
 
-def test_eight_bits_reach_every_linear_and_nothing_else(synthesizer, fp32, tmp_path):
-    encoder, decoder = quantize(synthesizer, fp32, tmp_path / "int8")
-    assert {*encoder, *decoder} == set(speaking_linears(synthesizer))
+@pytest.mark.parametrize(("decoder", "dfts"), [("source", 6), ("istft", 2)])
+def test_eight_bits_reach_every_linear_and_nothing_else(tmp_path, decoder, dfts):
+    voice = random_synthesizer(decoder=decoder)
+    export_synthesizer(voice, tmp_path / "fp32")
+    in_encoder, in_decoder = quantize(voice, tmp_path / "fp32", tmp_path / "int8")
+    assert {*in_encoder, *in_decoder} == set(speaking_linears(voice))
     graph = onnx.load(tmp_path / "int8" / "decoder.onnx").graph
     types = [node.op_type for node in graph.node]
-    assert types.count("MatMulInteger") == len(decoder)
-    assert types.count("MatMul") == 2, "the inverse DFT stays float"
-    assert -60 < wave_difference(fp32, tmp_path / "int8", synthesizer, 2) < -10
+    assert types.count("MatMulInteger") == len(in_decoder)
+    assert types.count("MatMul") == dfts, "DFTs stay float"
+    assert -60 < wave_difference(tmp_path / "fp32", tmp_path / "int8", voice, 2) < -10
+
+
+def test_a_pitch_that_is_out_of_tune_is_noticed(synthesizer, fp32, monkeypatch):
+    """Waves are compared at the same pitch, which would hide it."""
+    other = copy.deepcopy(synthesizer)
+    other.decoder.stack.leave.bias[-1] += 0.01
+    with pytest.raises(ValueError, match="differs from PyTorch by"):
+        check_parity(other, fp32, lengths=1, tolerance=1e-3)
+
+
+def test_all_in_the_graph_is_float32(fp32):
+    """A part in double precision would be unknown to some that run graphs."""
+    graph = onnx.shape_inference.infer_shapes(onnx.load(fp32 / "decoder.onnx")).graph
+    assert not [value.name for value in graph.value_info if value.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE]
+    assert not [tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.DOUBLE]
 
 
 def test_layers_that_8_bits_would_harm_stay_float(synthesizer, fp32, tmp_path):
@@ -109,20 +135,46 @@ def test_speaker_encoder_graph_equals_pytorch(tmp_path, samples):
     np.testing.assert_allclose(vector[0], embed(wave, 16000), atol=1e-5)
 
 
+def at_its_pitch(synthesizer, inputs):
+    """The same with the pitch that the exact network says, so that all precisions make pulses of the same phase."""
+    return dataclasses.replace(inputs, f0=synthesizer.sound(*inputs.decoder, excitation=inputs.excitation).f0)
+
+
+def example_of(inputs):
+    return Example(*inputs.encoder, durations=inputs.durations, noise=inputs.noise, excitation=inputs.excitation)
+
+
 @pytest.fixture
 def example(synthesizer):
-    inputs = random_inputs(synthesizer, 14, seed=5)
-    return Example(*inputs.encoder, durations=inputs.durations, noise=inputs.noise)
+    return example_of(random_inputs(synthesizer, 14, seed=5))
 
 
-def test_rounding_moves_the_mel_and_is_undone(synthesizer, example):
+def test_rounding_moves_mel_and_pitch_and_is_undone(synthesizer, example):
     probe = Probe(synthesizer, MelConfig(), [example])
     weights = {name: linear.weight.clone() for name, linear in probe.linears.items()}
     everything, one = probe.moved(probe.linears), probe.moved(["decoder.stack.leave"])
-    assert 0 < one[0] < everything[0] < 1
-    assert one[1] == 0 < everything[1], "the decoder has no say in durations"
-    assert probe.moved([]) == (0, 0)
+    assert 0 < one.mel < everything.mel < 1
+    assert one.log_duration == 0 < everything.log_duration, "the decoder has no say in durations"
+    assert 0 < one.cents < everything.cents < 100
+    assert probe.moved([]) == (0, 0, 0)
     assert all(torch.equal(linear.weight, weights[name]) for name, linear in probe.linears.items())
+
+
+def test_the_mel_is_compared_at_the_same_pitch(synthesizer, example):
+    """Another pitch alone moves what a quantised voice says of it, not the mel of what it does with its filters."""
+    probe = Probe(synthesizer, MelConfig(), [example])
+    bias = synthesizer.decoder.stack.leave.bias
+    before = bias.clone()
+    bias[-1] += 0.01
+    moved = probe.moved([])
+    bias.copy_(before)
+    assert moved.mel == 0 and 1 < moved.cents < 100
+
+
+def test_a_voice_without_pitch_moves_none():
+    voice = random_synthesizer(decoder="istft")
+    moved = Probe(voice, MelConfig(), [example_of(random_inputs(voice, 14, seed=5))]).moved(["decoder.stack.leave"])
+    assert moved.mel > 0 and moved.cents == 0
 
 
 def test_rounding_foretells_what_the_int8_graph_does(synthesizer, fp32, tmp_path, example):
@@ -130,27 +182,31 @@ def test_rounding_foretells_what_the_int8_graph_does(synthesizer, fp32, tmp_path
     import onnxruntime
 
     quantize(synthesizer, fp32, tmp_path / "int8")
-    inputs = random_inputs(synthesizer, 14, seed=5)
-    fed = {name: getattr(inputs, name).numpy() for name in ("encoded", "durations", "noise", "speaker", "start")}
-    (actual,) = onnxruntime.InferenceSession(tmp_path / "int8" / "decoder.onnx").run(None, fed)
-    exact = synthesizer.decode(*inputs.decoder).numpy()
+    inputs = at_its_pitch(synthesizer, random_inputs(synthesizer, 14, seed=5))
+    session = onnxruntime.InferenceSession(tmp_path / "int8" / "decoder.onnx")
+    actual, *_ = session.run(None, {entry.name: getattr(inputs, entry.name).numpy() for entry in session.get_inputs()})
+    exact = synthesizer.decode(*inputs.decoder, excitation=inputs.excitation).numpy()
     with rounded(speaking_linears(synthesizer).values()):
-        simulated = synthesizer.decode(*inputs.decoder).numpy()
+        simulated = synthesizer.decode(*inputs.decoder, excitation=inputs.excitation).numpy()
     ratio = np.square(simulated - exact).mean() / np.square(actual - exact).mean()
     assert 0.5 < ratio < 2
 
 
-def test_torchscript_voice_speaks_at_other_lengths(synthesizer, example, tmp_path):
-    path = tmp_path / "voice.int8.ts"
-    save_torchscript(synthesizer, ["decoder.stack.leave"], example, path)
+@pytest.mark.parametrize("decoder", ["source", "istft"])
+def test_torchscript_voice_speaks_at_other_lengths(tmp_path, decoder):
+    path, synthesizer = tmp_path / "voice.int8.ts", random_synthesizer(decoder=decoder)
+    save_torchscript(synthesizer, ["decoder.stack.leave"], example_of(random_inputs(synthesizer, 14, seed=5)), path)
     voice = torch.jit.load(str(path))
     for tokens in (5, 40):
-        inputs = random_inputs(synthesizer, tokens, seed=tokens)
+        inputs = at_its_pitch(synthesizer, random_inputs(synthesizer, tokens, seed=tokens))
         encoded, log_durations = voice.encode(*inputs.encoder)
         assert encoded.shape == inputs.encoded.shape and log_durations.shape == inputs.tokens.shape
-        wave, exact = voice.decode(*inputs.decoder), synthesizer.decode(*inputs.decoder)
-        assert wave.shape == exact.shape
-        assert 0 < (wave - exact).square().mean() < 0.1 * exact.square().mean()
+        made = voice.decode(*inputs.decoder, *(inputs.excitation or ()))
+        wave, *said = made if isinstance(made, tuple) else (made,)
+        exact = synthesizer.sound(*inputs.decoder, excitation=inputs.excitation)
+        assert wave.shape == exact.wave.shape
+        assert 0 < (wave - exact.wave).square().mean() < 0.1 * exact.wave.square().mean()
+        assert all(map(torch.equal, said, (exact.f0, exact.cycles))) and bool(said) == (decoder == "source")
 
 
 def test_torchscript_archive_names_no_path_of_this_machine(synthesizer, example, tmp_path):
@@ -161,6 +217,7 @@ def test_torchscript_archive_names_no_path_of_this_machine(synthesizer, example,
 
 def test_model_card_names_everyone_and_their_terms():
     source = Source("prompts", "ada", "en-US", "CC-BY-SA-3.0", "ada-2026", 120, 0.5)
-    card = model_card(description(), [source], tolerance=1e-4, kept=2)
+    card = model_card(description(), [source], "source", tolerance=1e-4, kept=2)
+    assert "explicit durations and a source-filter decoder" in card
     assert "| prompts | ada | en-US | CC-BY-SA-3.0 | ada-2026 | 120 | 0.50 |" in card
     assert "2 layers that 8 bits would harm stay float" in card and "{" not in card

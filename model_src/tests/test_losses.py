@@ -17,6 +17,7 @@ from voiceloom_model.training.steps import SoundLosses, SpeakerJudge, WarmupStep
 MOVES = {
     "mel": {"posterior", "decoder"},
     "stft": {"posterior", "decoder"},
+    "pitch": {"posterior", "decoder"},
     "speaker": {"posterior", "decoder"},
     "prior_mel": {"text", "prior"},
     "duration": {"durations"},
@@ -43,7 +44,7 @@ def shaken_terms(config, utterances, speaker_consistency=True):
     for parameter in synthesizer.parameters():
         parameter.data.add_(0.02 * torch.randn_like(parameter))
     batch = collate(utterances[:3], 256, [True, False, True])
-    draws = draw(batch, [1, 2, 3], config.latent, 32)._replace(listened=torch.tensor([True, False, True]))
+    draws = draw(batch, [1, 2, 3], config, 32)._replace(listened=torch.tensor([True, False, True]))
     terms = WarmupStep(synthesizer, MEL, 32, speaker_consistency)(batch, draws, losses.Counts.of(batch))
     return synthesizer, terms
 
@@ -95,11 +96,11 @@ def test_halves_add_up_to_the_whole(synthesizer, utterances):
     step, seeds = WarmupStep(synthesizer, MEL, 32, speaker_consistency=True), [7, 8, 9, 10]
     whole = collate(utterances[:4], 256, [False] * 4)
     counts = losses.Counts.of(whole)
-    expected = step(whole, draw(whole, seeds, synthesizer.config.latent, 32), counts)
+    expected = step(whole, draw(whole, seeds, synthesizer.config, 32), counts)
     found = dict.fromkeys(expected, 0.0)
     for part in (slice(0, 1), slice(1, 4)):
         batch = collate(utterances[part], 256, [False] * len(utterances[part]))
-        for name, term in step(batch, draw(batch, seeds[part], synthesizer.config.latent, 32), counts).items():
+        for name, term in step(batch, draw(batch, seeds[part], synthesizer.config, 32), counts).items():
             found[name] += float(term.detach())
     assert found == pytest.approx({name: float(term.detach()) for name, term in expected.items()}, rel=1e-4)
 

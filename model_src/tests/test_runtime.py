@@ -6,22 +6,23 @@ import subprocess
 import sys
 import threading
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_voice import change_description, make_bundle, unit_vector
+from made_voice import change_description, description, make_bundle, unit_vector
 
 from voiceloom_model import text as front_end
-from voiceloom_model.runtime import Voice
+from voiceloom_model.runtime import Voice, network
 from voiceloom_model.runtime.bundle import write_sums
 from voiceloom_model.runtime.cloning import resample
 from voiceloom_model.runtime.passages import passages
 from voiceloom_model.runtime.reading import MAX_TOKENS
 from voiceloom_model.runtime.voice import PAUSE_S
-from voiceloom_model.runtime.windows import FIRST_FRAMES, LEAST_FRAMES, NEXT_FRAMES
+from voiceloom_model.runtime.windows import FIRST_FRAMES, LEAST_FRAMES, NEXT_FRAMES, windows
 from voiceloom_model.text import front_end_identity
 
 TEXT = "Good morning, my friend."
@@ -36,9 +37,17 @@ def bundle(tmp_path_factory):
     return make_bundle(tmp_path_factory.mktemp("made") / "voice")
 
 
-@pytest.fixture(scope="module", params=["int8", "fp32"])
-def precision(request):
-    return request.param
+@pytest.fixture(scope="module")
+def without_source(tmp_path_factory):
+    """A bundle whose decoder makes sound of a spectrum."""
+    return make_bundle(tmp_path_factory.mktemp("made") / "istft", "istft")
+
+
+@pytest.fixture(scope="module", params=["source int8", "source fp32", "istft int8"])
+def kind(request, bundle, without_source):
+    """A bundle and a precision."""
+    decoder, precision = request.param.split()
+    return bundle if decoder == "source" else without_source, precision
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +56,9 @@ def voice(bundle):
 
 
 @pytest.fixture(scope="module")
-def spoken(bundle, precision):
+def spoken(kind):
     """A voice, and what it makes of `LONG`."""
-    voice = Voice.load(bundle, precision)
+    voice = Voice.load(*kind)
     return voice, voice.say(LONG, seed=1)
 
 
@@ -113,6 +122,60 @@ def test_stream_comes_window_by_window_with_pauses_between_passages(spoken):
     assert max(map(len, chunks)) < (NEXT_FRAMES + LEAST_FRAMES) * hop + pause
 
 
+def test_pulses_go_on_where_the_window_before_left_them(bundle, monkeypatch):
+    """Spoken in one go, a passage is almost the same; pulses that began anew in every window would be others."""
+    voice = Voice.load(bundle, "fp32")
+    text = next(iter(passages(LONG)))
+    windowed = voice.say(text)
+    with monkeypatch.context() as patch:
+        patch.setattr(network, "_phase", lambda *_: np.zeros(1, np.float32))
+        anew = voice.say(text)
+    monkeypatch.setattr(network, "windows", lambda n_frames, _: windows(n_frames, None))
+    whole = voice.say(text)
+    first = FIRST_FRAMES * voice.description.hop_length
+    np.testing.assert_array_equal(windowed[:first], anew[:first])
+    power, apart = np.square(whole).mean(), [np.square(wave - whole).mean() for wave in (windowed, anew)]
+    assert apart[0] < 0.01 * power and apart[1] > 0.1 * power
+
+
+def test_the_source_is_given_the_same_breath_and_its_own_phase_in_every_window():
+    """A decoder that gives its numbers of frames as phases, and the first sample of its breath as the wave."""
+    given = []
+
+    class Decoder:
+        def get_inputs(self):
+            names = ("noise", "start", "breath", "phase", "anchor", "f0")
+            return [SimpleNamespace(name=name, shape=()) for name in names]
+
+        def run(self, _, inputs):
+            given.append(inputs)
+            frames = inputs["start"] + np.arange(inputs["noise"].shape[1], dtype=np.float32)[None]
+            return [inputs["breath"], inputs["f0"], frames]
+
+    made = network.Network(SimpleNamespace(get_inputs=list), Decoder(), description())
+    breath = np.random.default_rng(0).uniform(-1, 1, (1, 2000 * 256)).astype(np.float32)
+    nothing = np.zeros((1, 1), np.float32)
+    plan = network.Plan(nothing, nothing, np.zeros((1, 2000, 32), np.float32), nothing, breath)
+    heard = list(made.sound(plan))
+    np.testing.assert_array_equal(np.concatenate(heard), breath[0])
+    starts = [window.start for window in windows(2000, description().context_frames)]
+    assert [int(inputs["start"] + inputs["anchor"]) for inputs in given] == starts == [0, 192, 1216]
+    assert [inputs["phase"].tolist() for inputs in given] == [[start] for start in starts]
+    assert not any(inputs["f0"].any() for inputs in given)
+
+
+def test_breath_has_its_own_scale_and_follows_the_seed(bundle, copy, without_source):
+    change_description(copy, noise_scale=0.0)
+    lively, flat = (Voice.load(folder, "fp32")._network for folder in (bundle, copy))
+    tokens, vector = front_end.encode("hɛlˈoʊ"), unit_vector(0)[None].astype(np.float32)
+    plans = [one.plan(tokens, network.Manner("en-US", vector, 1.0, seed)) for one in (lively, flat) for seed in (0, 1)]
+    assert all(plan.breath.shape == (1, plan.noise.shape[1] * 256) for plan in plans)
+    np.testing.assert_array_equal(plans[0].breath, plans[2].breath)
+    assert not np.array_equal(plans[0].breath, plans[1].breath) and not plans[2].noise.any()
+    assert plans[0].breath.std() == pytest.approx(1, abs=0.05)
+    assert Voice.load(without_source)._network.plan(tokens, network.Manner("en-US", vector, 1.0, 0)).breath is None
+
+
 def test_the_first_chunk_waits_for_no_text_that_comes_later(voice, monkeypatch):
     read = []
     monkeypatch.setattr(front_end, "phonemize", lambda *given: read.append(given[0]) or "hɛlˈoʊ.")
@@ -132,25 +195,26 @@ def test_a_passage_sounds_the_same_wherever_it_stands(voice):
 
 SPEAK_IN_A_PROCESS = """
 import hashlib, sys
-from voiceloom_model.runtime import Voice
-for precision, threads in (("int8", 1), ("int8", 2), ("fp32", 1), ("fp32", 2)):
-    samples = Voice.load(sys.argv[1], precision, threads).say(sys.argv[2], seed=1)
-    print(hashlib.sha256(samples.tobytes()).hexdigest())
+from voiceloom_model.runtime import Voice, network
+for bundle in sys.argv[2:]:
+    for precision, threads in (("int8", 1), ("int8", 2), ("fp32", 1), ("fp32", 2)):
+        samples = Voice.load(bundle, precision, threads).say(sys.argv[1], seed=1)
+        print(hashlib.sha256(samples.tobytes()).hexdigest())
 """
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_same_bits_at_any_precision_and_number_of_threads(bundle, voice):
-    command = [sys.executable, "-c", SPEAK_IN_A_PROCESS, str(bundle), LONG]
+def test_two_processes_give_the_same_bits_at_any_precision_and_number_of_threads(bundle, without_source, voice):
+    command = [sys.executable, "-c", SPEAK_IN_A_PROCESS, LONG, str(bundle), str(without_source)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     one, other = (process.communicate()[0].split() for process in running)
-    assert one == other and len(one) == 4
+    assert one == other and len(one) == 8
     assert hashlib.sha256(voice.say(LONG, seed=1).tobytes()).hexdigest() == one[0]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_batch_is_each_text_alone(bundle, precision, threads):
-    voice = Voice.load(bundle, precision, threads=threads)
+def test_batch_is_each_text_alone(kind, threads):
+    voice = Voice.load(*kind, threads=threads)
     texts = [TEXT, LONG, "A.", "And one more of them.", TEXT]
     for alone, batched in zip(map(voice.say, texts), voice.batch(texts), strict=True):
         np.testing.assert_allclose(batched, alone, rtol=0, atol=1e-5)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voiceloom_model.config import model_config
 from voiceloom_model.training.batches import Plan, balanced, share_of
 from voiceloom_model.training.data import FRAME_MULTIPLE, round_up
 from voiceloom_model.training.feed import NOTHING, Feed
@@ -83,7 +84,8 @@ def test_shares_of_a_batch_are_all_of_it(size, parts):
 
 def feed(utterances, **changes) -> Feed:
     place = {name: changes.pop(name) for name in ("rank", "ranks") if name in changes}
-    return Feed(utterances, replace(OPTIONS, **changes), hop_length=256, latent=8, **place)
+    config = model_config("tiny", n_symbols=40, n_languages=4, latent=8)
+    return Feed(utterances, replace(OPTIONS, **changes), config, **place)
 
 
 def drawn(micros) -> dict[int, tuple]:

@@ -196,7 +196,7 @@ def test_token_prior_says_the_same_before_and_after_tokens_are_repeated():
 def test_hifigan_makes_a_hop_a_frame(resblock):
     config = dataclasses.replace(CONFIG, vits=dataclasses.replace(SIZES, resblock=resblock))
     decoder = HifiGan(config)
-    wave = decoder(torch.randn(2, 5, 16), torch.ones(2, 5, 1), torch.zeros(2, 256))
+    wave = decoder(torch.randn(2, 5, 16), torch.ones(2, 5, 1), torch.zeros(2, 256)).wave
     assert wave.shape == (2, 5 * 256) and wave.abs().max() <= 1
     plain = sum(len(block.plain) for block in decoder.resblocks)
     assert plain == (12 if resblock == 1 else 0)
@@ -236,9 +236,8 @@ def test_a_network_of_vits_parts_trains_in_every_part(alignment, utterances):
     noise = torch.randn(*batch.mel.shape[:2], config.latent), torch.randn(*batch.tokens.shape, 2)
     outputs = voice(batch, *noise)
     kl = (outputs.prior_latent - outputs.prior_mean).square().mean() - outputs.prior_log_std.mean()
-    loss = (
-        kl + outputs.duration.sum() + voice.decoder(outputs.latent, outputs.frame_mask, outputs.speaker).square().mean()
-    )
+    wave = voice.decoder(outputs.latent, outputs.frame_mask, outputs.speaker).wave
+    loss = kl + outputs.duration.sum() + wave.square().mean()
     loss.backward()
     silent = {name.split(".")[0] for name, p in voice.named_parameters() if p.grad is None}
     assert silent == set()
@@ -261,9 +260,9 @@ def test_half_precision_keeps_durations_and_sound():
     inputs = torch.randn(2, 6, 32), torch.ones(2, 6, 1), torch.randn(2, 256)
     durations, noise = torch.randint(200, 400, (2, 6)), torch.randn(2, 6, 2)
     decoder, z = shaken(HifiGan(CONFIG)), (torch.randn(1, 8, 16), torch.ones(1, 8, 1), torch.zeros(1, 256))
-    loss, wave = part.loss(*inputs, durations, noise), decoder(*z)
+    loss, wave = part.loss(*inputs, durations, noise), decoder(*z).wave
     with torch.autocast("cpu", torch.bfloat16):
-        half_loss, half_wave = part.loss(*inputs, durations, noise), decoder(*z)
+        half_loss, half_wave = part.loss(*inputs, durations, noise), decoder(*z).wave
     torch.testing.assert_close(half_loss, loss, rtol=0.02, atol=0)
     assert half_wave.dtype == torch.float32
     torch.testing.assert_close(half_wave, wave, atol=0.02 * float(wave.abs().max()), rtol=0)

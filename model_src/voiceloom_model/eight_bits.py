@@ -1,6 +1,6 @@
 """What 8 bits do to a voice in PyTorch: rounding simulated layer by layer, and an 8-bit TorchScript voice.
 
-Letters: N tokens, F frames, L latent, M mel bands, S speaker channels.
+Letters: N tokens, H hidden, F frames, L latent, M mel bands, S speaker channels, T samples.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from voiceloom_model.features import MelConfig
+from voiceloom_model.nn.sound import Excitation
 from voiceloom_model.nn.spectral import LogMel
 from voiceloom_model.nn.synthesizer import Synthesizer
 
@@ -33,7 +35,7 @@ WEIGHT_LEVELS, INPUT_LEVELS = 64, 255
 class Example:
     """A text to speak: tokens, stress (1, N), language (1,), speaker (1, S), durations (1, N), noise (1, F, L).
 
-    duration_noise (1, N, 2) where the durations are stochastic.
+    duration_noise (1, N, 2) where the durations are stochastic, an excitation where the decoder is a source.
     """
 
     tokens: Tensor
@@ -43,6 +45,7 @@ class Example:
     durations: Tensor
     noise: Tensor
     duration_noise: Tensor | None = None
+    excitation: Excitation | None = None
 
     @property
     def texts(self) -> tuple[Tensor, ...]:
@@ -90,33 +93,96 @@ def _round_input(module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
     return ((((x / step).round() + zero).clamp(0, INPUT_LEVELS) - zero) * step,)
 
 
+class Moved(NamedTuple):
+    """Mean absolute change of the spoken log mel (nepers), the log durations and the pitch (cents; 0 where none is)."""
+
+    mel: float
+    log_duration: float
+    cents: float
+
+
 class Probe:
-    """How far a voice moves when some of its Linear layers go to 8 bits; durations and noise stay the examples'."""
+    """How far a voice moves when some of its Linear layers go to 8 bits; durations, noise and pitch stay the examples'.
+
+    A source at a slightly other pitch soon has other phases, and with them a mel that nobody hears as another.
+    """
 
     def __init__(self, synthesizer: Synthesizer, mel: MelConfig, examples: Sequence[Example]) -> None:
         self.linears = speaking_linears(synthesizer)
-        self._synthesizer, self._log_mel, self._examples = synthesizer, LogMel(mel), examples
+        self._synthesizer, self._log_mel = synthesizer, LogMel(mel)
+        self._examples = [_at_its_pitch(synthesizer, example) for example in examples]
         self._exact = self._speak()
 
-    def moved(self, names: Iterable[str]) -> tuple[float, float]:
-        """Mean absolute change of the spoken log mel (nepers) and of the log durations it would have chosen."""
+    def moved(self, names: Iterable[str]) -> Moved:
+        """What changes when the named layers are rounded."""
         with rounded([self.linears[name] for name in names]):
             found = self._speak()
-        mels, durations = (
-            [float((one - exact).abs().mean()) for one, exact in zip(ones, exacts, strict=True)]
-            for ones, exacts in zip(found, self._exact, strict=True)
-        )
-        return sum(mels) / len(mels), sum(durations) / len(durations)
+        changes = [
+            [float((one - other).abs().mean()) for one, other in zip(spoken, exact, strict=True)]
+            for spoken, exact in zip(found, self._exact, strict=True)
+        ]
+        mel, log_duration, octaves = (sum(values) / len(values) for values in zip(*changes, strict=True))
+        return Moved(mel, log_duration, 1200 * octaves)
 
     @torch.inference_mode()
-    def _speak(self) -> tuple[list[Tensor], list[Tensor]]:
-        """The log mels (1, F, M) and log durations (1, N) of all examples."""
-        mels, log_durations = [], []
+    def _speak(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """The log mel (1, F, M), log durations (1, N) and octaves (1, F) of every example; zeros for no octaves."""
+        spoken = []
         for x in self._examples:
-            encoded, log_duration = self._synthesizer.encode(*x.texts)
-            mels.append(self._log_mel(self._synthesizer.decode(encoded, x.durations, x.noise, x.speaker)))
-            log_durations.append(log_duration)
-        return mels, log_durations
+            encoded, log_durations = self._synthesizer.encode(*x.texts)
+            sound = self._synthesizer.sound(encoded, x.durations, x.noise, x.speaker, excitation=x.excitation)
+            octaves = torch.zeros(1, 1) if sound.octaves is None else sound.octaves
+            spoken.append((self._log_mel(sound.wave), log_durations, octaves))
+        return spoken
+
+
+@torch.inference_mode()
+def _at_its_pitch(synthesizer: Synthesizer, example: Example) -> Example:
+    """The example with the pitch that the exact voice says; as it is for a decoder without one."""
+    if example.excitation is None:
+        return example
+    encoded, _ = synthesizer.encode(*example.texts)
+    given = (encoded, example.durations, example.noise, example.speaker)
+    f0 = synthesizer.sound(*given, excitation=example.excitation).f0
+    assert f0 is not None, "what takes an excitation says its pitch"
+    return replace(example, excitation=example.excitation._replace(f0=f0))
+
+
+class Speaking(nn.Module):
+    """A voice that takes and gives tensors alone: methods `encode` and `decode` of `Synthesizer`, a text in one go."""
+
+    def __init__(self, synthesizer: Synthesizer) -> None:
+        super().__init__()
+        self.synthesizer = synthesizer
+
+    def encode(
+        self, tokens: Tensor, stress: Tensor, language: Tensor, speaker: Tensor, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens, stress (1, N), language (1,), speaker (1, S) → encoded (1, N, H), log frames (1, N)."""
+        return self.synthesizer.encode(tokens, stress, language, speaker, noise)
+
+    def decode(
+        self,
+        encoded: Tensor,
+        durations: Tensor,
+        noise: Tensor,
+        speaker: Tensor,
+        breath: Tensor | None = None,
+        phase: Tensor | None = None,
+        anchor: Tensor | None = None,
+        f0: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+        """Hidden (1, N, H), durations (1, N), noise (1, F, L), speaker (1, S), excitation → wave (1, T).
+
+        Of a source and filters, which alone takes an excitation, also pitch in Hz and cycles, (1, F) each.
+        """
+        if breath is None or phase is None or anchor is None or f0 is None:
+            return self.synthesizer.decode(encoded, durations, noise, speaker)
+        sound = self.synthesizer.sound(
+            encoded, durations, noise, speaker, excitation=Excitation(breath, phase, anchor, f0)
+        )
+        assert sound.f0 is not None and sound.cycles is not None, "only a source takes an excitation"
+        return sound.wave, sound.f0, sound.cycles
 
 
 def save_torchscript(synthesizer: Synthesizer, keep_float: Sequence[str], example: Example, path: Path) -> None:
@@ -126,9 +192,9 @@ def save_torchscript(synthesizer: Synthesizer, keep_float: Sequence[str], exampl
     chosen = {name: per_channel_dynamic_qconfig for name in speaking_linears(synthesizer) if name not in keep_float}
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch announces that these move out of torch, which is pinned
-        voice = quantize_dynamic(copy.deepcopy(synthesizer), chosen, dtype=torch.qint8)
+        voice = Speaking(quantize_dynamic(copy.deepcopy(synthesizer), chosen, dtype=torch.qint8)).eval()
         encoded, _ = voice.encode(*example.texts)
-        sounds = (encoded, example.durations, example.noise, example.speaker)
+        sounds = (encoded, example.durations, example.noise, example.speaker, *(example.excitation or ()))
         traced = torch.jit.trace_module(voice, {"encode": example.texts, "decode": sounds}, check_trace=False)
         frozen = torch.jit.freeze(traced, preserved_attrs=["encode", "decode"])
         buffer = io.BytesIO()

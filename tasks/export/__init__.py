@@ -91,7 +91,8 @@ def run(
     (voice / DESCRIPTION).write_text(description.to_json(), encoding="utf-8")
     write_contract(voice, tolerances(made, export), report)
     kept = len(sensitivity["keep_float"])
-    card = model_card(description, sources(heard), export.parity_tolerance, kept, trial_text(report))
+    decoder, tolerance = synthesizer.config.decoder, export.parity_tolerance
+    card = model_card(description, sources(heard), decoder, tolerance, kept, trial_text(report))
     (voice / CARD).write_text(card, encoding="utf-8")
     write_sums(voice)
     piper.mkdir(parents=True)

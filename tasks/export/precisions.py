@@ -90,6 +90,7 @@ def _candidates(
     """The graphs of the wanted precisions, and with 8 bits among them the TorchScript voice."""
     from tasks.export.trial import Candidate
     from tasks.export.voices import graph_voice, torch_voice, torchscript
+    from voiceloom_model.eight_bits import Speaking
 
     found = []
     for name in wanted:
@@ -97,6 +98,6 @@ def _candidates(
         found.append(Candidate(name, graph_voice(folder, description), folder, reference))
     if "int8" in wanted:
         script = torch_voice(torchscript(materials.torchscript), synthesizer, description)
-        network = torch_voice(synthesizer, synthesizer, description)
+        network = torch_voice(Speaking(synthesizer), synthesizer, description)
         found.append(Candidate(TORCHSCRIPT, script, materials.torchscript, network))
     return found

@@ -35,7 +35,7 @@ class Passage:
     def spoken_by(self, voice: Network) -> np.ndarray:
         """The passage in a voice, with the reference's durations and noise: samples (T,) between -1 and 1."""
         own = voice.plan(self.line.tokens, self.manner)
-        plan = own._replace(durations=self.plan.durations, noise=self.plan.noise)
+        plan = own._replace(durations=self.plan.durations, noise=self.plan.noise, breath=self.plan.breath)
         return np.concatenate(list(voice.sound(plan)))
 
     def kept_durations(self, voice: Network) -> float:
@@ -59,11 +59,14 @@ def graph_voice(folder: Path, description: Description) -> Network:
 
 
 def torch_voice(module: Any, synthesizer: Synthesizer, description: Description) -> Network:
-    """The network itself, or its TorchScript at 8 bits; PyTorch makes a passage in one go."""
+    """The network (`Speaking`), or its TorchScript at 8 bits; PyTorch makes a passage in one go."""
+    from voiceloom_model.nn.sound import Excitation
+
     size = synthesizer.durations.noise_size
     texts = {"tokens": (), "stress": (), "language": (), "speaker": ()} | ({"duration_noise": (size,)} if size else {})
     whole = dataclasses.replace(description, context_frames=None)
-    return Network(_Session(module.encode, texts), _Session(module.decode, dict.fromkeys(SOUNDS, ())), whole)
+    sounds = (*SOUNDS, *(Excitation._fields if synthesizer.config.decoder == "source" else ()))
+    return Network(_Session(module.encode, texts), _Session(module.decode, dict.fromkeys(sounds, ())), whole)
 
 
 def torchscript(path: Path) -> Any:

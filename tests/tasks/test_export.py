@@ -47,6 +47,7 @@ def test_the_description_says_what_was_trained_on_and_nothing_of_scores(bundle):
     assert description["default_speaker"] == "heart" and description["noise_scale"] == 0.667
     assert description["layout"] == "compact"
     assert not {"scores", "wer", "date"} & set(description)
+    assert "a source-filter decoder" in (bundle / "MODEL_CARD.md").read_text()
     assert "| made | heart | en-US | Apache-2.0 | none-needed | 2 |" in (bundle / "MODEL_CARD.md").read_text()
 
 
@@ -72,7 +73,7 @@ def test_only_the_wanted_precisions_are_written_and_only_safe_layers_at_8_bits(c
     kept, all_int8 = (folder / "int8" / "decoder.onnx" for folder in (tmp_path / "two", bundle))
     assert kept.stat().st_size > all_int8.stat().st_size
     halved = write_graphs(synthesizer, [], tmp_path / "half", changed(precisions=["fp32", "fp16"]))
-    assert halved["fp16_difference_db"] < -45 < metrics["int8_difference_db"]
+    assert halved["fp16_difference_db"] < -55 < metrics["int8_difference_db"]
     assert halved["fp16_mb"] < 0.85 * halved["fp32_mb"] and "int8_mb" not in halved
 
 

@@ -11,9 +11,9 @@ export class Network {
     Object.assign(this, { encoder, decoder, description: voice, sizes, run });
   }
 
-  /** Encoded text, whole durations (N,) and the noise of all frames; noise depends on the seed alone. */
+  /** Encoded text, whole durations (N,), the noise of all frames and a source's breath; both of the seed alone. */
   async plan({ ids, stress }, { languageId, speaker, speed, seed }) {
-    const { latent, noise_scale, duration_noise_scale } = this.description;
+    const { latent, hop_length: hop, noise_scale, duration_noise_scale } = this.description;
     const noise = new Noise(seed);
     const feeds = {
       tokens: ["int64", ids, [1, ids.length]],
@@ -27,23 +27,40 @@ export class Network {
     const { encoded, log_durations: logs } = await this.run(this.encoder, feeds);
     const durations = this.#whole(logs.data, speed);
     const frames = durations.reduce((sum, value) => sum + value, 0);
-    return { encoded, durations, frames, speaker, noise: noise.draw(frames * latent, noise_scale) };
+    const drawn = noise.draw(frames * latent, noise_scale);
+    const breath = this.decoder.inputNames.includes("breath") ? noise.draw(frames * hop, 1) : null;
+    return { encoded, durations, frames, speaker, noise: drawn, breath };
   }
 
-  /** The samples of a passage, one window after the other. */
-  async *sound({ encoded, durations, frames, speaker, noise }) {
-    const { latent, hop_length: hop, context_frames: context } = this.description;
-    for (const { start, stop, first, last } of windows(frames, context, this.sizes)) {
-      const { wave } = await this.run(this.decoder, {
-        encoded: ["float32", encoded.data, encoded.dims],
-        durations: ["int64", durations, [1, durations.length]],
-        noise: ["float32", noise.subarray(first * latent, last * latent), [1, last - first, latent]],
-        speaker: ["float32", speaker, [1, speaker.length]],
-        start: ["int64", [first], []],
-      });
+  /** The samples of a passage, one window after the other; pulses go on where the window before leaves them. */
+  async *sound(plan) {
+    const { hop_length: hop, context_frames: context } = this.description;
+    let phase = 0; // of the pulses in cycles, where a window begins to be heard
+    for (const window of windows(plan.frames, context, this.sizes)) {
+      const { start, stop, first, last } = window;
+      const { wave, cycles } = await this.run(this.decoder, this.#feeds(plan, window, phase));
+      if (cycles && stop < last) phase = cycles.data[stop - first];
       const heard = wave.data.slice((start - first) * hop, (stop - first) * hop);
       yield heard.map((sample) => Math.min(1, Math.max(-1, sample)));
     }
+  }
+
+  #feeds({ encoded, durations, speaker, noise, breath }, { start, first, last }, phase) {
+    const { latent, hop_length: hop } = this.description;
+    const feeds = {
+      encoded: ["float32", encoded.data, encoded.dims],
+      durations: ["int64", durations, [1, durations.length]],
+      noise: ["float32", noise.subarray(first * latent, last * latent), [1, last - first, latent]],
+      speaker: ["float32", speaker, [1, speaker.length]],
+      start: ["int64", [first], []],
+    };
+    if (breath) {
+      feeds.breath = ["float32", breath.subarray(first * hop, last * hop), [1, (last - first) * hop]];
+      feeds.phase = ["float32", Float32Array.of(phase), [1]];
+      feeds.anchor = ["int64", [start - first], []];
+      feeds.f0 = ["float32", new Float32Array(last - first), [1, last - first]]; // 0: as the voice says
+    }
+    return feeds;
   }
 
   /** Log frames → whole frames at a speed, at least one a token; halves go to the even neighbour, as in numpy. */

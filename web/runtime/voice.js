@@ -12,7 +12,8 @@ const ENGINE = "ort-wasm-simd-threaded.wasm";
 const GRAPHS = ["encoder.onnx", "decoder.onnx"];
 const SPEEDS = [0.25, 4];
 
-/** A loaded voice. The same text, speaker, speed and seed give the same samples as the Python runtime, within 1e-3. */
+/** A loaded voice. The same text, speaker, speed and seed give the same sound as the Python runtime: samples within 1e-3
+ * or, where a last bit decides how the phase of pulses is rounded, phases within a few 1/4096 of a cycle. */
 export class Voice {
   /** Load what page.json beside `base` lists; `report(loaded, total)` follows the bytes. */
   static async load(ort, base, report) {

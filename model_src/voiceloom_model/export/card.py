@@ -21,10 +21,17 @@ class Source:
     hours: float
 
 
+#: What the card says of every decoder.
+DECODERS = {
+    "source": "a source-filter decoder:\npulses, at the pitch that the network says, and noise go through its filters",
+    "istft": "an inverse-STFT decoder",
+    "hifigan": "a HiFi-GAN decoder",
+}
+
 TEMPLATE = """# Voice: {name}
 
-A text-to-speech voice made with Voiceloom: a VITS-class network with explicit durations and an
-inverse-STFT decoder. It speaks {languages} at {sample_rate_hz} Hz, on any CPU, with numpy and ONNX Runtime.
+A text-to-speech voice made with Voiceloom: a VITS-class network with explicit durations and {decoder}.
+It speaks {languages} at {sample_rate_hz} Hz, on any CPU, with numpy and ONNX Runtime.
 
 ```python
 from voiceloom_model.runtime import Voice
@@ -64,7 +71,7 @@ The speaker encoder is Resemblyzer's (GE2E, Apache-2.0), the English front end h
 
 
 def model_card(
-    description: Description, sources: Sequence[Source], tolerance: float, kept: int, trial: str = ""
+    description: Description, sources: Sequence[Source], decoder: str, tolerance: float, kept: int, trial: str = ""
 ) -> str:
     """The card's text; `kept` layers stay float in the int8 graphs, `trial` says how its precisions compare."""
     int8 = (
@@ -74,6 +81,7 @@ def model_card(
     )
     return TEMPLATE.format(
         name=", ".join(description.speakers),
+        decoder=DECODERS[decoder],
         languages=", ".join(description.languages),
         sample_rate_hz=description.sample_rate_hz,
         rows="\n".join(_row(source) for source in sources),

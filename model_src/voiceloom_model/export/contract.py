@@ -25,6 +25,15 @@ MEANINGS = {
     "T": "samples: hop_length × F of a decoder, any number of a recording at speaker_sample_rate_hz",
     "S": "channels of a speaker vector",
 }
+#: What a host has to know of a decoder that is a source and filters.
+EXCITATION = {
+    "breath": "standard normal noise, whatever noise_scale is; overlapping windows get the same samples",
+    "phase": "of the pulses in cycles as frame `anchor` begins: 0 where a text begins, then a former window's `cycles`",
+    "anchor": "the frame, counted from `start`, at which the phase is known: where the part begins that is heard",
+    "f0": "pitch in Hz, 0 where it is to be the voice's own",
+    "heard_f0": "pitch in Hz as each frame begins",
+    "cycles": "phase of the pulses in cycles as each frame begins",
+}
 
 
 def write_contract(voice: Path, tolerance: Mapping[str, Mapping[str, float]], trial: Mapping[str, Any]) -> None:
@@ -33,9 +42,12 @@ def write_contract(voice: Path, tolerance: Mapping[str, Mapping[str, float]], tr
     `tolerance` says what is promised of every precision, `trial` how the paired test went, refused ones included.
     """
     names = [f"{precision}/{graph}" for precision in PRECISIONS for graph in GRAPHS if (voice / precision).is_dir()]
+    graphs = {name: graph_contract(voice / name) for name in [*names, SPEAKER_ENCODER]}
+    tensors = {entry["name"] for graph in graphs.values() for entry in graph["inputs"]}
     content = {
         "axes": MEANINGS,
-        "graphs": {name: graph_contract(voice / name) for name in [*names, SPEAKER_ENCODER]},
+        "graphs": graphs,
+        **({"excitation": EXCITATION} if "breath" in tensors else {}),
         "tolerance": tolerance,
         "paired_test": trial,
     }

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from voiceloom_model.nn.sound import Excitation, draw_excitation
 from voiceloom_model.nn.synthesizer import Synthesizer
 from voiceloom_model.nn.text import whole_durations
 
@@ -49,20 +50,29 @@ class DecoderGraph(nn.Module):
 
     The wave of frames start … start + F of a text; durations are those of the whole text, noise those frames'. The
     network is cut here because a prior at frame rate needs whole durations, which the host rounds at a speed.
+
+    A source and filters also want an excitation, breath (1, T), phase (1,), anchor (), f0 (1, F), and also give the
+    pitch that is heard in Hz, and the pulses' phase in cycles as each frame begins, (1, F) each.
     """
 
     def __init__(self, synthesizer: Synthesizer) -> None:
         super().__init__()
         self.synthesizer = synthesizer
 
-    def forward(self, encoded: Tensor, durations: Tensor, noise: Tensor, speaker: Tensor, start: Tensor) -> Tensor:
+    def forward(
+        self, encoded: Tensor, durations: Tensor, noise: Tensor, speaker: Tensor, start: Tensor, *excitation: Tensor
+    ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Make sound."""
-        return self.synthesizer.decode(encoded, durations, noise, speaker, start)
+        given = Excitation(*excitation) if excitation else None
+        sound = self.synthesizer.sound(encoded, durations, noise, speaker, start, given)
+        if sound.f0 is None or sound.cycles is None:
+            return sound.wave
+        return sound.wave, sound.f0, sound.cycles
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Random inputs of both graphs, named as the graphs name them; no duration_noise where none is wanted."""
+    """Random inputs of both graphs, named as the graphs name them; what a voice does not want is None."""
 
     tokens: Tensor
     stress: Tensor
@@ -73,6 +83,10 @@ class Inputs:
     noise: Tensor
     duration_noise: Tensor | None
     start: Tensor
+    breath: Tensor | None = None
+    phase: Tensor | None = None
+    anchor: Tensor | None = None
+    f0: Tensor | None = None
 
     @property
     def encoder(self) -> tuple[Tensor, ...]:
@@ -82,8 +96,15 @@ class Inputs:
 
     @property
     def decoder(self) -> tuple[Tensor, ...]:
-        """What the decoder takes to speak the whole text, in order; its last input is `start`."""
+        """What the decoder takes to speak the whole text, in order; `start` and what is in `excitation` follow."""
         return self.encoded, self.durations, self.noise, self.speaker
+
+    @property
+    def excitation(self) -> Excitation | None:
+        """What pulses and noise are made of; None for a decoder that does without."""
+        if self.breath is None or self.phase is None or self.anchor is None or self.f0 is None:
+            return None
+        return Excitation(self.breath, self.phase, self.anchor, self.f0)
 
 
 @torch.no_grad()
@@ -98,15 +119,18 @@ def random_inputs(synthesizer: Synthesizer, tokens: int, seed: int) -> Inputs:
     duration_noise = torch.randn(1, tokens, size, generator=generator) if size else None
     encoded, log_durations = synthesizer.encode(ids, stress, language, speaker, duration_noise)
     durations = whole_durations(log_durations) + torch.randint(1, 10, (1, tokens), generator=generator)
-    noise = torch.randn(1, int(durations.sum()), config.latent, generator=generator)
-    return Inputs(ids, stress, language, speaker, encoded, durations, noise, duration_noise, torch.tensor(0))
+    frames = int(durations.sum())
+    noise = torch.randn(1, frames, config.latent, generator=generator)
+    excitation = draw_excitation(frames, config.hop_length, seed)._asdict() if config.decoder == "source" else {}
+    start = torch.tensor(0)
+    return Inputs(ids, stress, language, speaker, encoded, durations, noise, duration_noise, start, **excitation)
 
 
 def export_synthesizer(synthesizer: Synthesizer, folder: Path) -> None:
     """Write `encoder.onnx` and `decoder.onnx`; the same weights give the same bytes."""
     folder.mkdir(parents=True)
     inputs = random_inputs(synthesizer, EXAMPLE_TOKENS, seed=0)
-    tokens, frames = {1: "tokens"}, {1: "frames"}
+    tokens, frames, samples = {1: "tokens"}, {1: "frames"}, {1: "samples"}
     names = {"tokens": tokens, "stress": tokens, "language": {}, "speaker": {}}
     if inputs.duration_noise is not None:
         names["duration_noise"] = tokens
@@ -117,12 +141,14 @@ def export_synthesizer(synthesizer: Synthesizer, folder: Path) -> None:
         names,
         {"encoded": tokens, "log_durations": tokens},
     )
+    excitation = inputs.excitation or ()
+    names = {"encoded": tokens, "durations": tokens, "noise": frames, "speaker": {}, "start": {}}
     _export(
         DecoderGraph(synthesizer),
-        (*inputs.decoder, inputs.start),
+        (*inputs.decoder, inputs.start, *excitation),
         folder / "decoder.onnx",
-        {"encoded": tokens, "durations": tokens, "noise": frames, "speaker": {}, "start": {}},
-        {"wave": {1: "samples"}},
+        names | ({"breath": samples, "phase": {}, "anchor": {}, "f0": frames} if excitation else {}),
+        {"wave": samples} | ({"heard_f0": frames, "cycles": frames} if excitation else {}),
     )
 
 
@@ -167,12 +193,12 @@ def _free_lengths() -> Iterator[None]:
 
 
 def _unflatten_last(graph, x, dim, sizes):
-    """`unflatten(-1, sizes)` as a reshape that copies every axis but the last and infers the last."""
+    """`unflatten(-1, sizes)` as a reshape that copies every axis but the last; the size left open is the last or -1."""
     from torch.onnx import symbolic_helper
 
     rank: Any = symbolic_helper._get_tensor_rank(x)
     axis = symbolic_helper._parse_arg(dim, "i")
     assert axis in (-1, rank - 1), "only the last axis is ever unflattened"
     wanted: Any = symbolic_helper._parse_arg(sizes, "is")
-    shape = torch.tensor([0] * (rank - 1) + wanted[:-1] + [-1])
+    shape = torch.tensor([0] * (rank - 1) + (wanted if -1 in wanted else [*wanted[:-1], -1]))
     return graph.op("Reshape", x, graph.op("Constant", value_t=shape))

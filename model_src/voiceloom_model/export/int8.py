@@ -1,8 +1,8 @@
 """8-bit graphs: the Linear layers' weights as int8, their inputs quantised as they come.
 
-Only MatMul is quantised: ONNX Runtime's 8-bit Conv is no faster. The inverse DFT, a MatMul too, keeps its
-floats: its input spans a spectrum's whole dynamic range, and at 8 bits it alone moved the mel of a tiny voice
-more than all Linear layers together.
+Only MatMul is quantised: ONNX Runtime's 8-bit Conv is no faster. DFTs and their inverses, MatMuls too, keep their
+floats: a spectrum spans a whole dynamic range, and at 8 bits the inverse alone moved the mel of a tiny voice more
+than all Linear layers together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,10 @@
 """Does the exported voice sound like the network? Compared on random texts of random lengths, same noise.
 
-The graphs speak window by window, as the runtime does; the network makes every wave whole.
+The graphs speak window by window, as the runtime does; the network makes every wave whole. The phase of pulses is the
+sum of all pitch before, in which the last digit of a pitch grows to a wave's difference that nobody hears. So the pitch
+of a source is compared by itself, and waves at the same pitch.
+
+Letters: F frames, T samples.
 """
 
 from __future__ import annotations
@@ -11,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from torch import Tensor
 
 from voiceloom_model.export.graphs import Inputs, random_inputs
 from voiceloom_model.nn.synthesizer import Synthesizer, context_frames
-from voiceloom_model.runtime.windows import windows
+from voiceloom_model.runtime.windows import Window, windows
 
 MAX_TOKENS = 160
 
@@ -28,39 +33,67 @@ def check_parity(synthesizer: Synthesizer, folder: Path, lengths: int, tolerance
 
 
 def differences(synthesizer: Synthesizer, folder: Path, lengths: int) -> list[float]:
-    """Largest absolute difference to PyTorch of each of `lengths` texts: random tokens, speakers and languages."""
+    """Largest difference to PyTorch of each of `lengths` texts: random tokens, speakers and languages.
+
+    It is absolute, and of a pitch relative.
+    """
     encoder, decoder = _session(folder / "encoder.onnx"), _session(folder / "decoder.onnx")
     sizes = np.random.default_rng(0).integers(3, MAX_TOKENS, lengths)
     found = []
     for seed, size in enumerate(sizes):
         inputs = random_inputs(synthesizer, int(size), seed)
         with torch.inference_mode():
-            expected = [*synthesizer.encode(*inputs.encoder), synthesizer.decode(*inputs.decoder)]
-        actual = [*_run(encoder, inputs), _wave(decoder, inputs, synthesizer)]
-        pairs = zip(actual, expected, strict=True)
-        found.append(max(float(np.abs(one - other.numpy()).max()) for one, other in pairs))
+            encoded = synthesizer.encode(*inputs.encoder)
+            sound = synthesizer.sound(*inputs.decoder, excitation=inputs.excitation)
+        apart = [_apart(one, other) for one, other in zip(_run(encoder, inputs), encoded, strict=True)]
+        if sound.f0 is not None:
+            _, heard_f0, _ = _spoken(decoder, inputs, synthesizer)
+            apart.append(_apart(heard_f0 / sound.f0.numpy(), torch.ones(1)))
+            inputs = dataclasses.replace(inputs, f0=sound.f0)
+        expected = [part for part in (sound.wave, sound.f0, sound.cycles) if part is not None]
+        spoken = _spoken(decoder, inputs, synthesizer)
+        found.append(max(apart + [_apart(one, other) for one, other in zip(spoken, expected, strict=True)]))
     return found
 
 
+def _apart(one: np.ndarray, other: Tensor) -> float:
+    return float(np.abs(one - other.numpy()).max())
+
+
 def wave_difference(first: Path, second: Path, synthesizer: Synthesizer, lengths: int) -> float:
-    """How far the waves of two precisions are apart: RMS of the difference over RMS of the first, in dB."""
+    """How far the waves of two precisions are apart at the first's pitch: RMS of the difference over RMS in dB."""
     sessions = [_session(folder / "decoder.onnx") for folder in (first, second)]
     noise = signal = 0.0
     for seed in range(lengths):
         inputs = random_inputs(synthesizer, 40, seed)
-        one, other = (_wave(session, inputs, synthesizer) for session in sessions)
+        if inputs.f0 is not None:
+            _, heard_f0, _ = _spoken(sessions[0], inputs, synthesizer)
+            inputs = dataclasses.replace(inputs, f0=torch.from_numpy(heard_f0))
+        one, other = (_spoken(session, inputs, synthesizer)[0] for session in sessions)
         noise, signal = noise + float(np.square(one - other).sum()), signal + float(np.square(one).sum())
     return float(10 * np.log10(max(noise, 1e-20) / max(signal, 1e-20)))
 
 
-def _wave(decoder: onnxruntime.InferenceSession, inputs: Inputs, synthesizer: Synthesizer) -> np.ndarray:
-    """The wave (1, T) of a text, window by window."""
-    hop, waves = synthesizer.config.hop_length, []
+def _spoken(decoder: onnxruntime.InferenceSession, inputs: Inputs, synthesizer: Synthesizer) -> list[np.ndarray]:
+    """A text, window by window: wave (1, T), and of a source f0 in Hz and cycles, (1, F) each."""
+    hop, parts, phase = synthesizer.config.hop_length, [], torch.zeros(1)
     for window in windows(inputs.noise.shape[1], context_frames(synthesizer.config)):
-        noise = inputs.noise[:, window.first : window.last]
-        (wave,) = _run(decoder, dataclasses.replace(inputs, noise=noise, start=torch.tensor(window.first)))
-        waves.append(wave[:, (window.start - window.first) * hop : (window.stop - window.first) * hop])
-    return np.concatenate(waves, axis=1)
+        wave, *said = _run(decoder, _of_window(inputs, window, hop, phase))
+        first, last = window.start - window.first, window.stop - window.first
+        parts.append((wave[:, first * hop : last * hop], *(values[:, first:last] for values in said)))
+        if said and last < said[-1].shape[1]:
+            phase = torch.from_numpy(said[-1][:, last])
+    return [np.concatenate(values, axis=1) for values in zip(*parts, strict=True)]
+
+
+def _of_window(inputs: Inputs, window: Window, hop: int, phase: Tensor) -> Inputs:
+    """What the decoder takes for a window in which pulses begin at a phase (1,) in cycles."""
+    here = {"noise": inputs.noise[:, window.first : window.last], "start": torch.tensor(window.first)}
+    if inputs.breath is not None and inputs.f0 is not None:
+        here["breath"] = inputs.breath[:, window.first * hop : window.last * hop]
+        here["phase"], here["anchor"] = phase, torch.tensor(window.start - window.first)
+        here["f0"] = inputs.f0[:, window.first : window.last]
+    return dataclasses.replace(inputs, **here)
 
 
 def _run(session: onnxruntime.InferenceSession, inputs: Inputs) -> list[np.ndarray]:

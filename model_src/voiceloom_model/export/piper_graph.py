@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from voiceloom_model.export.espeak import Rewriting
+from voiceloom_model.nn.sound import Excitation
 from voiceloom_model.nn.synthesizer import Synthesizer
 from voiceloom_model.nn.text import whole_durations
 from voiceloom_model.text.symbols import PAD_ID, STRESS_MARKS, SYMBOLS
@@ -38,7 +39,7 @@ class PiperGraph(nn.Module):
     """input (1, P), input_lengths (1,), scales (3,), sid (1,) → output (1, 1, 1, T), frames of every id (1, P).
 
     `scales` are those of the noise, of all lengths and of the durations' noise; `sid` is a row of the speakers.
-    The noise is drawn inside and has no seed, as in Piper's own graphs.
+    The noise is drawn inside and has no seed, as in Piper's own graphs; a breath sounds as loud at any scale of it.
     """
 
     symbols: Tensor
@@ -67,8 +68,9 @@ class PiperGraph(nn.Module):
         noise = self._duration_noise(tokens) * scales[2] * (self.manner.duration_noise_scale / DURATION_NOISE_SCALE)
         encoded, log_durations = self.synthesizer.encode(tokens, stress, language, speaker, noise)
         durations = whole_durations(log_durations + scales[1].log())
-        noise = self._noise(durations) * scales[0] * (self.manner.noise_scale / NOISE_SCALE)
-        wave = self.synthesizer.decode(encoded, durations, noise, speaker).clamp(-1, 1)
+        drawn, excitation = self._noise(durations)
+        noise = drawn * scales[0] * (self.manner.noise_scale / NOISE_SCALE)
+        wave = self.synthesizer.decode(encoded, durations, noise, speaker, 0, excitation).clamp(-1, 1)
         frames = torch.zeros_like(ids).scatter_add(1, places, durations)
         return wave[:, None, None], frames.float()
 
@@ -100,11 +102,16 @@ class PiperGraph(nn.Module):
         size = self.synthesizer.durations.noise_size
         return torch.randn_like(tokens.unsqueeze(-1).expand(-1, -1, size).float())
 
-    def _noise(self, durations: Tensor) -> Tensor:
-        """Normal noise (1, F, L) for whole durations (1, N)."""
+    def _noise(self, durations: Tensor) -> tuple[Tensor, Excitation | None]:
+        """Normal noise (1, F, L) for whole durations (1, N), and the excitation of a source and filters."""
+        config = self.synthesizer.config
         n_frames: Any = durations.sum()  # a tensor: as a number it would be the example's in the graph
-        frames = torch.arange(n_frames).view(1, -1, 1)
-        return torch.randn_like(frames.expand(-1, -1, self.synthesizer.config.latent).float())
+        frames = torch.arange(n_frames).view(1, -1, 1).float()
+        noise = torch.randn_like(frames.expand(-1, -1, config.latent))
+        if config.decoder != "source":
+            return noise, None
+        breath = torch.randn_like(frames.expand(-1, -1, config.hop_length)).flatten(1)
+        return noise, Excitation(breath, torch.zeros(1), torch.tensor(0), torch.zeros_like(frames[..., 0]))
 
 
 def _where(chosen: Tensor) -> Tensor:

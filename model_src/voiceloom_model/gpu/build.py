@@ -19,22 +19,29 @@ from voiceloom_model.runtime.windows import windows
 #: Longer than any passage at an ordinary speed: half a minute at 16 kHz and a hop of 256.
 PASSAGE_FRAMES = 2000
 
-Profile = dict[str, tuple[int, int, int]]  # "tokens", "frames" → fewest, best and most
+Profile = dict[str, tuple[int, int, int]]  # "tokens", "frames", "samples" → fewest, best and most
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """Bucket sizes, ascending; every one is an optimisation profile whose kernels are chosen for its longest."""
+    """Bucket sizes, ascending; every one is an optimisation profile whose kernels are chosen for its longest.
+
+    A decoder that is a source and filters also takes samples, `hop_length` a frame.
+    """
 
     tokens: tuple[int, ...]
     frames: tuple[int, ...]
+    hop_length: int
 
     def profiles(self, graph: str) -> list[Profile]:
         """Encoders only know tokens; a decoder's bucket is of frames and takes any number of tokens."""
         if graph == "encoder":
             return [{"tokens": (1, size, size)} for size in self.tokens]
-        tokens = (1, self.tokens[0], self.tokens[-1])
-        return [{"tokens": tokens, "frames": (1, size, size)} for size in self.frames]
+        tokens, hop = (1, self.tokens[0], self.tokens[-1]), self.hop_length
+        return [
+            {"tokens": tokens, "frames": (1, size, size), "samples": (hop, size * hop, size * hop)}
+            for size in self.frames
+        ]
 
 
 def widest_window(context: int | None) -> int:

@@ -26,7 +26,7 @@ class EngineCard:
     """Identities of the bundle's fp32 graph and of the engine, what built it, in which precision and for which GPU.
 
     `gpu` and `compute_capability` are None for an engine of TensorRT-RTX that was built without a GPU and is finished
-    on whichever loads it. `lengths` are the longest tokens and frames of each optimisation profile.
+    on whichever loads it. `lengths` are the most tokens, frames and samples of each optimisation profile.
     """
 
     graph_sha256: str

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from voiceloom_model.gpu.padded import Padded
+from voiceloom_model.nn.sound import Excitation, Sound
 from voiceloom_model.nn.synthesizer import Synthesizer
 
 #: Before a graph is recorded, libraries choose and allocate what they need; PyTorch's manual asks for three rounds.
@@ -50,7 +51,7 @@ def bucket(length: int, sizes: Sequence[int]) -> int | None:
 
 
 class BucketedSynthesizer:
-    """A synthesizer's `encode` and `decode` for one text at a time; several threads take turns."""
+    """A synthesizer's `encode`, `sound` and `decode` for one text at a time; several threads take turns."""
 
     def __init__(self, synthesizer: Synthesizer, options: GraphOptions | None = None) -> None:
         self.options = options or GraphOptions()
@@ -65,7 +66,7 @@ class BucketedSynthesizer:
 
     @property
     def recorded(self) -> list[tuple]:
-        """What is kept: ("encode", N) and ("decode", N, F), the least recently used first."""
+        """What is kept: ("encode", N) and ("sound", N, F), the least recently used first."""
         return list(self._replays)
 
     @torch.no_grad()
@@ -85,27 +86,49 @@ class BucketedSynthesizer:
             hidden, log_durations = self._replay(("encode", padded), self._padded.encode, given, sizes)
             return hidden[:, :size].clone(), log_durations[:, :size].clone()
 
-    @torch.no_grad()
     def decode(
-        self, encoded: Tensor, durations: Tensor, noise: Tensor, speaker: Tensor, start: int | Tensor = 0
+        self,
+        encoded: Tensor,
+        durations: Tensor,
+        noise: Tensor,
+        speaker: Tensor,
+        start: int | Tensor = 0,
+        excitation: Excitation | None = None,
     ) -> Tensor:
-        """Hidden (1, N, H), whole frames per token (1, N), noise (1, F, L), speaker (1, S) → wave (1, T)."""
-        size = noise.shape[1]
+        """The wave (1, T) of `sound`."""
+        return self.sound(encoded, durations, noise, speaker, start, excitation).wave
+
+    @torch.no_grad()
+    def sound(
+        self,
+        encoded: Tensor,
+        durations: Tensor,
+        noise: Tensor,
+        speaker: Tensor,
+        start: int | Tensor = 0,
+        excitation: Excitation | None = None,
+    ) -> Sound:
+        """Hidden (1, N, H), whole frames per token (1, N), noise (1, F, L), speaker (1, S), excitation → sound."""
+        size, hop = noise.shape[1], self.config.hop_length
         n_tokens, n_frames = bucket(durations.shape[1], self.options.tokens), bucket(size, self.options.frames)
         given = {"encoded": encoded, "durations": durations, "noise": noise, "speaker": speaker}
         given["start"] = torch.as_tensor(start)
-        if n_tokens is None or n_frames is None or not self._padded.can_decode:
+        excited = {} if excitation is None else excitation._asdict()
+        if n_tokens is None or n_frames is None or not self._padded.can_sound:
+            here = None if excitation is None else Excitation(**self._here(excited))
             with self._precision():
-                return self._plain.decode(**self._here(given))
+                return self._plain.sound(**self._here(given), excitation=here)
         sizes = {"encoded": n_tokens, "durations": n_tokens, "noise": n_frames}
-        given["n_frames"] = torch.tensor([size])
+        sizes |= {"f0": n_frames, "breath": n_frames * hop}
+        given |= {**excited, "n_frames": torch.tensor([size])}
         with self._turn:
-            wave = self._replay(("decode", n_tokens, n_frames), self._decode_padded, given, sizes)
-            return wave[:, : size * self.config.hop_length].clone()
+            padded = self._replay(("sound", n_tokens, n_frames), self._sound_padded, given, sizes)
+            frames = (value if value is None else value[:, :size].clone() for value in padded[1:])
+            return Sound(padded.wave[:, : size * hop].clone(), *frames)
 
-    def _decode_padded(self, **inputs: Tensor) -> Tensor:
+    def _sound_padded(self, **inputs: Tensor) -> Sound:
         with self._precision():
-            return self._padded.decode(**inputs)
+            return self._padded.sound(**inputs)
 
     def _replay(self, key: tuple, function: Callable, given: dict[str, Tensor], sizes: dict[str, int]) -> Any:
         """What `function` makes of the inputs, padded along their second axis to `sizes`."""

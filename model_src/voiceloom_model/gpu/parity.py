@@ -15,6 +15,8 @@ from voiceloom_model.runtime.bundle import open_bundle
 N_TOKENS = 40
 N_FRAMES = 200
 FROM_FRAME = 3
+#: The pitch is given, or the last bit of what each says would turn the phases of all that follows.
+LOWEST_HZ, HIGHEST_HZ = 90, 250
 
 
 class Distance(NamedTuple):
@@ -33,13 +35,13 @@ def engine_distance(voice: Path, engines: Path, cache: Path) -> Distance:
         for name, engine in sessions.items()
     ]
     try:
-        return distance(*pairs)
+        return distance(pairs[0], pairs[1], bundle.description.hop_length)
     finally:
         for engine in sessions.values():
             engine.close()
 
 
-def distance(encoders: tuple[Any, Any], decoders: tuple[Any, Any]) -> Distance:
+def distance(encoders: tuple[Any, Any], decoders: tuple[Any, Any], hop_length: int) -> Distance:
     """How far the second session of each pair is from the first; the decoders get what the first encoder says."""
     rng = np.random.default_rng(0)
     texts = {entry.name: _text(entry.name, entry.shape, rng) for entry in encoders[0].get_inputs()}
@@ -52,11 +54,22 @@ def distance(encoders: tuple[Any, Any], decoders: tuple[Any, Any]) -> Distance:
     }
     wanted = {entry.name: entry.shape for entry in decoders[0].get_inputs()}
     sounds["noise"] = rng.standard_normal((1, N_FRAMES, int(wanted["noise"][2])), np.float32)
+    sounds |= _excitation(hop_length, rng)
     sounds = {name: np.asarray(sounds[name]) for name in wanted}
-    (wave,), (other,) = (session.run(None, sounds) for session in decoders)
+    (wave, *_), (other, *_) = (session.run(None, sounds) for session in decoders)
     noise, signal = np.square(wave - other).mean(), np.square(wave).mean()
     wave_db = 10 * np.log10(max(noise, 1e-20) / max(signal, 1e-20))
     return Distance(float(np.abs(log_durations - other_durations).max()), float(wave_db))
+
+
+def _excitation(hop_length: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Breath, a phase from the middle on, and a pitch in whole Hz, for decoders that want them."""
+    return {
+        "breath": rng.standard_normal((1, N_FRAMES * hop_length), np.float32),
+        "phase": np.float32([0.25]),
+        "anchor": np.int64(N_FRAMES // 2),
+        "f0": rng.integers(LOWEST_HZ, HIGHEST_HZ, (1, N_FRAMES)).astype(np.float32),
+    }
 
 
 def _text(name: str, shape: Any, rng: np.random.Generator) -> np.ndarray:

@@ -6,7 +6,7 @@ encoder stays with ONNX Runtime.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,13 @@ from voiceloom_model.runtime.engine import Engine
 from voiceloom_model.runtime.voice import Voice
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from voiceloom_model.gpu.cuda_graphs import BucketedSynthesizer
     from voiceloom_model.nn.synthesizer import Synthesizer
+
+#: So many inputs of `sound` come before those of an excitation.
+_BEFORE_EXCITATION = 5
 
 
 class GivenVoice(Voice):
@@ -55,15 +60,15 @@ def engine_sessions(bundle: Bundle, engines: Path, cache: Path | None = None) ->
 
 def network_voice(voice: Path, network: Synthesizer | BucketedSynthesizer) -> Voice:
     """A bundle spoken by the network that it was exported from, on the device where that is."""
-    sessions = {"encoder.onnx": NetworkSession(network, "encode"), "decoder.onnx": NetworkSession(network, "decode")}
+    sessions = {"encoder.onnx": NetworkSession(network, "encode"), "decoder.onnx": NetworkSession(network, "sound")}
     return GivenVoice(open_bundle(voice), sessions)
 
 
 class NetworkSession:
-    """`encode` or `decode` of a network, run as ONNX Runtime runs their graphs."""
+    """`encode` or `sound` of a network, run as ONNX Runtime runs their graphs."""
 
     def __init__(self, network: Synthesizer | BucketedSynthesizer, method: str) -> None:
-        self._compute = getattr(network, method)
+        self._network, self._method = network, method
         self._inputs = _inputs(network)[method]
         self._device = next(network.durations.parameters()).device
 
@@ -77,8 +82,16 @@ class NetworkSession:
 
         with torch.no_grad():
             tensors = [torch.from_numpy(np.asarray(inputs[entry.name])).to(self._device) for entry in self._inputs]
-            outputs = self._compute(*tensors)
-        return [output.cpu().numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
+            outputs = self._network.encode(*tensors) if self._method == "encode" else self._sound(*tensors)
+        return [output.cpu().numpy() for output in outputs]
+
+    def _sound(self, *tensors: Tensor) -> Sequence[Tensor]:
+        """What a decoder's graph gives: the wave and, of a source and filters, pitch and phases."""
+        from voiceloom_model.nn.sound import Excitation
+
+        given, excitation = tensors[:_BEFORE_EXCITATION], tensors[_BEFORE_EXCITATION:]
+        sound = self._network.sound(*given, Excitation(*excitation) if excitation else None)
+        return [output for output in (sound.wave, sound.f0, sound.cycles) if output is not None]
 
 
 def _inputs(network: Any) -> dict[str, list[Input]]:
@@ -89,4 +102,7 @@ def _inputs(network: Any) -> dict[str, list[Input]]:
     if network.durations.noise_size:
         encode.append(Input("duration_noise", (1, -1, network.durations.noise_size)))
     encoded, noise = Input("encoded", (1, -1, config.hidden)), Input("noise", (1, -1, config.latent))
-    return {"encode": encode, "decode": [encoded, Input("durations", (1, -1)), noise, speaker, Input("start", ())]}
+    sound = [encoded, Input("durations", (1, -1)), noise, speaker, Input("start", ())]
+    if config.decoder == "source":
+        sound += [Input("breath", (1, -1)), Input("phase", (1,)), Input("anchor", ()), Input("f0", (1, -1))]
+    return {"encode": encode, "sound": sound}

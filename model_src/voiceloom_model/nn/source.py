@@ -59,16 +59,19 @@ class SourceDecoder(nn.Module):
         """Turn latents into sound; `ValueError` without an excitation."""
         if excitation is None:
             raise ValueError("a decoder that is a source and filters wants an excitation")
-        said = self.stack(z, mask, speaker).float()
-        octaves = OCTAVES * torch.tanh(said[..., -1])
-        f0 = torch.where(excitation.f0 > 0, excitation.f0, MIDDLE_HZ * torch.exp2(octaves))
-        filters = said[..., :-1].reshape(said.shape[0], -1, 3 * self.bins)
-        wave, cycles = self.head(filters, f0, excitation)
+        filters, octaves = self.controls(z, mask, speaker)
+        wave, f0, cycles = self.head(filters, octaves, excitation)
         return Sound(wave, octaves, f0, cycles)
+
+    def controls(self, z: Tensor, mask: Tensor, speaker: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network says: filters (B, P × F, 3 × K) and octaves above middle (B, F)."""
+        said = self.stack(z, mask, speaker).float()
+        filters = said[..., :-1].reshape(said.shape[0], -1, 3 * self.bins)
+        return filters, OCTAVES * torch.tanh(said[..., -1])
 
 
 class SourceFilter(nn.Module):
-    """Filters (B, P × F, 3 × K), pitch (B, F) in Hz, excitation → wave (B, T), cycles (B, F).
+    """Filters (B, P × F, 3 × K), octaves above middle (B, F), excitation → wave (B, T), f0 in Hz and cycles (B, F).
 
     A piece's filters are log magnitudes for the pulses, phases added to theirs, and log magnitudes for the noise. Runs
     in float32 whatever the autocast; DFTs are matrix products, for what exports must hold nothing that ONNX Runtime or
@@ -88,22 +91,31 @@ class SourceFilter(nn.Module):
         self.register_buffer("forward_cosines", cosines, persistent=False)
         self.register_buffer("forward_sines", sines, persistent=False)
 
-    def forward(self, filters: Tensor, f0: Tensor, excitation: Excitation) -> tuple[Tensor, Tensor]:
-        """Synthesise."""
+    def forward(
+        self, filters: Tensor, octaves: Tensor, excitation: Excitation, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Synthesise. Where a mask (B, F, 1) is 0, which may be at the end alone, it is as if no frame were there."""
         with torch.autocast(filters.device.type, enabled=False):
-            pulses, cycles = self._pulses(f0.float(), excitation)
+            f0 = torch.where(excitation.f0 > 0, excitation.f0, MIDDLE_HZ * torch.exp(math.log(2) * octaves.float()))
+            pulses, cycles = self._pulses(f0.float(), excitation, mask)
+            breath = excitation.breath.float()
             voiced, turn, noisy = filters.float().chunk(3, dim=-1)
+            if mask is not None:
+                samples = mask.expand(-1, -1, PIECES * self.hop_length).flatten(1)
+                pulses, breath = pulses * samples, breath * samples
+                padded = mask.expand(-1, -1, PIECES).flatten(1).unsqueeze(-1) == 0
+                voiced, noisy = voiced.masked_fill(padded, -torch.inf), noisy.masked_fill(padded, -torch.inf)
             real, imaginary = self._spectrum(pulses)
-            breath_real, breath_imaginary = self._spectrum(excitation.breath.float())
+            breath_real, breath_imaginary = self._spectrum(breath)
             voiced, noisy = (part.clamp(max=MAX_LOG_MAGNITUDE).exp() for part in (voiced, noisy))
             cosine, sine = turn.cos() * voiced, turn.sin() * voiced
             real, imaginary = (
                 real * cosine - imaginary * sine + breath_real * noisy,
                 real * sine + imaginary * cosine + breath_imaginary * noisy,
             )
-            return self.inverse.of_spectrum(real, imaginary), cycles
+            return self.inverse.of_spectrum(real, imaginary), f0, cycles
 
-    def _pulses(self, f0: Tensor, excitation: Excitation) -> tuple[Tensor, Tensor]:
+    def _pulses(self, f0: Tensor, excitation: Excitation, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Pulses (B, T) of unit power, every harmonic below half the sample rate alike; and cycles (B, F).
 
         Pitch is drawn straight from the beginning of a frame to that of the next. A frame's part of a cycle is rounded
@@ -112,6 +124,9 @@ class SourceFilter(nn.Module):
         """
         hop = PIECES * self.hop_length
         after = torch.cat([f0[:, 1:], f0[:, -1:]], dim=1)
+        if mask is not None:
+            following = nn.functional.pad(mask[:, 1:, 0], (0, 1))
+            after = torch.where(following > 0, after, f0)
         advance = (f0 + after) * (0.5 * hop / self.sample_rate_hz)
         steps = (fraction(advance) * PHASE_STEPS).round()
         passed = steps.cumsum(dim=1) - steps

@@ -34,10 +34,14 @@ class Port(NamedTuple):
 
 
 class Interface(NamedTuple):
-    """What a graph takes and gives; all it gives is float."""
+    """What a graph takes and gives, in this order; all it gives is float.
+
+    `more` is what another kind of the same graph takes and gives on top, all of it.
+    """
 
     inputs: Mapping[str, Port]
     outputs: Sequence[str]
+    more: Interface | None = None
 
 
 def interfaces(description: Description) -> dict[str, Interface]:
@@ -63,6 +67,15 @@ def interfaces(description: Description) -> dict[str, Interface]:
                 "start": Port(_INT64, ()),
             },
             ("wave",),
+            more=Interface(
+                {
+                    "breath": Port(_FLOAT, (1, None)),
+                    "phase": Port(_FLOAT, (1,)),
+                    "anchor": Port(_INT64, ()),
+                    "f0": Port(_FLOAT, (1, None)),
+                },
+                ("heard_f0", "cycles"),
+            ),
         ),
         "speaker_encoder.onnx": Interface({"wave": Port(_FLOAT, (1, None))}, ("speaker",)),
     }
@@ -117,9 +130,11 @@ class Engine:
 def _check(session: onnxruntime.InferenceSession, path: Path, interface: Interface) -> None:
     """Raise `ValueError` for a graph that takes or gives something else."""
     inputs = {entry.name: entry for entry in session.get_inputs()}
-    needed = {key for key, port in interface.inputs.items() if port.needed}
     outputs = {entry.name: entry.type for entry in session.get_outputs()}
-    if not needed <= set(inputs) <= set(interface.inputs) or outputs != dict.fromkeys(interface.outputs, _FLOAT):
+    interface = _of_its_kind(interface, outputs)
+    needed = {key for key, port in interface.inputs.items() if port.needed}
+    wanted = list(dict.fromkeys(interface.outputs, _FLOAT).items())
+    if not needed <= set(inputs) <= set(interface.inputs) or list(outputs.items()) != wanted:
         raise ValueError(
             f"{path} is no graph of a voice: it takes {_names(inputs)} and gives {_names(outputs)}, expected "
             f"{_names(interface.inputs)} and {_names(interface.outputs)}"
@@ -133,6 +148,14 @@ def _check(session: onnxruntime.InferenceSession, path: Path, interface: Interfa
             )
 
 
+def _of_its_kind(interface: Interface, outputs: Mapping[str, str]) -> Interface:
+    """With what the other kind has on top, where a graph gives anything of it."""
+    more = interface.more
+    if more is None or not set(more.outputs) & set(outputs):
+        return interface
+    return Interface({**interface.inputs, **more.inputs}, (*interface.outputs, *more.outputs))
+
+
 def _fits(found: Sequence, wanted: Sequence[int | None]) -> bool:
     """Whether axes have the sizes wanted, and none is fixed that must be free."""
     return len(found) == len(wanted) and all(
@@ -142,7 +165,7 @@ def _fits(found: Sequence, wanted: Sequence[int | None]) -> bool:
 
 
 def _names(table: Mapping | Sequence) -> str:
-    return ", ".join(str(name)[:40] for name in list(table)[:8]) or "nothing"
+    return ", ".join(str(name)[:40] for name in list(table)[:9]) or "nothing"
 
 
 def _shape(axes: Sequence) -> str:

@@ -1,11 +1,14 @@
 """A passage's tokens to sound: the encoder once, then the decoder window by window.
 
+A decoder that is a source and filters makes pulses, whose phase goes on from window to window: before the first it is
+zero, and before each other what the one before says of the frame where it begins.
+
 Letters: N tokens, H hidden, F frames, L latent, S speaker channels, T = F × hop samples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,12 +32,16 @@ class Manner(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A passage about to sound: encoded (1, N, H), durations (1, N) in frames, noise (1, F, L), speaker (1, S)."""
+    """A passage about to sound: encoded (1, N, H), durations (1, N) in frames, noise (1, F, L), speaker (1, S).
+
+    breath (1, T) is standard normal noise for a decoder that is a source and filters; None for others.
+    """
 
     encoded: np.ndarray
     durations: np.ndarray
     noise: np.ndarray
     speaker: np.ndarray
+    breath: np.ndarray | None = None
 
 
 class Network:
@@ -44,6 +51,7 @@ class Network:
         self._encoder, self._decoder, self._description = encoder, decoder, description
         self._encoder_inputs = {entry.name: entry.shape for entry in encoder.get_inputs()}
         self._decoder_inputs = {entry.name for entry in decoder.get_inputs()}
+        self._is_source = "breath" in self._decoder_inputs
 
     def plan(self, tokens: Tokens, manner: Manner) -> Plan:
         """Read a passage and draw its noise, from the seed alone: it sounds the same wherever it stands.
@@ -54,14 +62,17 @@ class Network:
         texts = self._texts(laid_out(*tokens, self._description.layout), manner, generator)
         encoded, log_durations = compute(self._encoder, texts)
         durations = self._whole(np.asarray(log_durations), texts["tokens"].shape, manner.speed)
-        shape = (1, int(durations.sum()), self._description.latent)
-        noise = _noise(generator, shape, self._description.noise_scale)
-        return Plan(np.asarray(encoded), durations, noise, manner.speaker)
+        frames = int(durations.sum())
+        noise = _noise(generator, (1, frames, self._description.latent), self._description.noise_scale)
+        breath = _noise(generator, (1, frames * self._description.hop_length), 1.0) if self._is_source else None
+        return Plan(np.asarray(encoded), durations, noise, manner.speaker, breath)
 
     def sound(self, plan: Plan) -> Iterator[np.ndarray]:
         """The samples (T,) of a passage, one window after the other."""
+        phase = np.zeros(1, np.float32)
         for window in windows(plan.noise.shape[1], self._description.context_frames):
-            yield self._window(plan, window)
+            wave, phase = self._window(plan, window, phase)
+            yield wave
 
     def _texts(self, tokens: Tokens, manner: Manner, generator: np.random.Generator) -> dict[str, np.ndarray]:
         """What the encoder takes, as far as it does."""
@@ -83,14 +94,27 @@ class Network:
             raise ValueError(f"the voice's encoder gives a token more than {MAX_TOKEN_S:g} s: it is no voice's encoder")
         return np.maximum(np.rint(np.exp(log_durations) / speed), 1).astype(np.int64)
 
-    def _window(self, plan: Plan, window: Window) -> np.ndarray:
-        noise = plan.noise[:, window.first : window.last]
-        start = np.asarray(window.first, np.int64)
-        sounds = {**plan._asdict(), "noise": noise, "start": start}
-        (wave,) = compute(self._decoder, {name: sounds[name] for name in self._decoder_inputs})
+    def _window(self, plan: Plan, window: Window, phase: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The samples (T,) of a window in which the pulses begin at a phase (1,), and that of the next window."""
         hop = self._description.hop_length
+        noise = plan.noise[:, window.first : window.last]
+        sounds = {**plan._asdict(), "noise": noise, "start": np.asarray(window.first, np.int64)}
+        if plan.breath is not None:
+            sounds["breath"] = plan.breath[:, window.first * hop : window.last * hop]
+            sounds["phase"], sounds["anchor"] = phase, np.asarray(window.start - window.first, np.int64)
+            sounds["f0"] = np.zeros(noise.shape[:2], np.float32)
+        wave, *said = compute(self._decoder, {name: sounds[name] for name in self._decoder_inputs})
         first, last = ((frame - window.first) * hop for frame in (window.start, window.stop))
-        return np.clip(np.asarray(wave)[0, first:last], -1.0, 1.0)
+        samples = np.clip(np.asarray(wave)[0, first:last], -1.0, 1.0)
+        return samples, _phase(said, noise.shape[1], window) if said else phase
+
+
+def _phase(said: Sequence[Any], frames: int, window: Window) -> np.ndarray:
+    """The phase (1,) where the next window begins, of what a source says: pitch and cycles (1, F)."""
+    cycles = np.asarray(said[-1])
+    if cycles.shape != (1, frames):
+        raise ValueError(f"the voice's decoder gives phases of shape {cycles.shape}, expected {(1, frames)}")
+    return cycles[:, min(window.stop, window.last - 1) - window.first]
 
 
 def compute(session: Any, inputs: dict[str, np.ndarray]) -> list[Any]:
