@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast lint bench overfit clean
+.PHONY: demo test test-fast lint bench overfit kit clean
 
 demo: apt .venv/.installed            ## recordings in, a registered voice out
 	$(BIN)/voiceloom run
@@ -24,6 +24,9 @@ bench: .venv/.installed               ## ratios against peers; needs a trained v
 overfit: apt .venv/.installed         ## does it learn? sixteen utterances by heart, about six minutes
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro features
 	$(BIN)/python benchmarks/overfit.py
+
+kit: .venv/.installed                 ## all that training needs, in 60 MiB, for a machine with a GPU and no network
+	$(BIN)/voiceloom kit pack kit --preset base
 
 clean:                                ## what can be made again; data, models, cache and registry stay
 	rm -rf .venv runs build dist *.egg-info model_src/*.egg-info .pytest_cache .ruff_cache .hypothesis

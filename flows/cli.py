@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from flows import commands_registry, commands_schedule, data
+from flows import commands_kit, commands_registry, commands_schedule, data
 
 app = typer.Typer(
     help="A factory for voices: recordings of consenting speakers in, registered text-to-speech voices out.",
@@ -231,6 +231,7 @@ def check() -> None:
 
 commands_registry.add(app)
 commands_schedule.add(app)
+commands_kit.add(app)
 
 
 def main() -> None:
