@@ -127,7 +127,7 @@ class VitsStep:
         real = cut_segments(batch.wave, draws.starts * hop, self.segment_frames * hop)
         latent = cut_segments(outputs.latent, draws.starts, self.segment_frames)
         with self.fabric.autocast():
-            made = self.network.decoder(latent, torch.ones_like(latent[..., :1]), outputs.speaker).float()
+            made = self.network.decoder(latent, torch.ones_like(latent[..., :1]), outputs.speaker).wave.float()
         judged = self._teach_judges(real, made.detach())
         terms = {**losses.text_losses(outputs, counts), **self._sound_terms(real, made)}
         weights = {"mel": MEL_WEIGHT, "feature_matching": FEATURE_WEIGHT}

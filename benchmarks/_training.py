@@ -66,6 +66,7 @@ def make_up(number: int, seconds: float, mel: MelConfig) -> Utterance:
         wave=np.round(wave * 32767).astype(np.int16),
         speaker=vector,
         speaker_mean=vector,
+        f0=np.full(n_frames, 150, np.float32),
     )
 
 
@@ -116,7 +117,7 @@ class Bench(NamedTuple):
 
     def config(self, size: str) -> ModelConfig:
         """Our network of a named size."""
-        framing = {"n_mels": self.mel.n_mels, "n_fft": self.mel.n_fft, "hop_length": self.mel.hop_length}
+        framing = {name: getattr(self.mel, name) for name in ("n_mels", "n_fft", "hop_length", "sample_rate_hz")}
         return model_config(size, n_symbols=N_SYMBOLS, n_languages=N_LANGUAGES, **framing)
 
 
@@ -125,7 +126,7 @@ def micro(utterances: Sequence[Utterance], config: ModelConfig) -> Micro:
     if config.layout == "spread":
         utterances = [spread_out(utterance) for utterance in utterances]
     batch = collate(utterances, config.hop_length, [False] * len(utterances))
-    draws = draw(batch, range(len(utterances)), config.latent, SEGMENT_FRAMES)
+    draws = draw(batch, range(len(utterances)), config, SEGMENT_FRAMES)
     return Micro(batch, draws, Counts.of(batch))
 
 

@@ -62,7 +62,7 @@ def spoken(synthesizer, vector=None, durations=3):
     noise = torch.randn(1, n_frames, synthesizer.config.latent)
     encoded, log_durations = synthesizer.encode(tokens, tokens % 3, torch.tensor([1]), vector, torch.randn(1, 7, 2))
     excitation = draw_excitation(n_frames, synthesizer.config.hop_length, 9)
-    given = excitation._replace(f0=torch.full_like(excitation.f0, 150.0))  # a pitch that differs shifts every pulse after
+    given = excitation._replace(f0=torch.full_like(excitation.f0, 150.0))  # pitch shifts all pulses after it
     sound = synthesizer.sound(encoded, torch.full((1, 7), durations), noise, vector, excitation=given)
     own = [] if sound.octaves is None else [sound.octaves[0]]
     return torch.cat([sound.wave[0], log_durations[0], *own])

@@ -60,7 +60,7 @@ def fetch(name: str, source: TeacherSource, target: Path) -> None:
         folder = Path(unpacked)
         debian.fetch(name, DebianSource(kind="debian", packages=source.packages, sha256=source.sha256), folder)
         texts = wordnet.texts(folder, source.sentences)
-    step = Step(f"teacher-{source.voice}", VERSION, partial(_speak, source.voice), _SPOKEN, batch_size=32)
+    step = Step(f"teacher-{source.voice}", VERSION, partial(speak, source.voice), _SPOKEN, batch_size=32)
     store = step.store()
     made_by = (source.voice, version(TEACHERS[source.voice].package))
     keys = {text: row_key("teacher", VERSION, *made_by, text) for text in texts}
@@ -71,9 +71,9 @@ def fetch(name: str, source: TeacherSource, target: Path) -> None:
         _write(some, [outcomes[keys[text]] for text in some], target / f"speech-{number:03d}.parquet")
 
 
-def _speak(voice: str, text: str) -> list[dict]:
+def speak(voice: str, text: str) -> list[dict]:
     """One row of `_SPOKEN`; the seed of what is random in the voice comes from the text."""
-    wave = _loaded(voice)(text, int.from_bytes(_digest(text)[:4], "big"))
+    wave = _loaded(voice)(text, int.from_bytes(text_digest(text)[:4], "big"))
     content = io.BytesIO()
     samples = np.clip(np.rint(wave * 32768.0), -32768, 32767).astype(np.int16)
     sf.write(content, samples, TEACHERS[voice].rate_hz, format="FLAC", subtype="PCM_16")
@@ -85,13 +85,14 @@ def _loaded(voice: str) -> Callable[[str, int], np.ndarray]:
     return TEACHERS[voice].load()
 
 
-def _digest(text: str) -> bytes:
+def text_digest(text: str) -> bytes:
+    """Eight bytes that stand for a text: its recording is named by them, and its noise seeded."""
     return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
 def _write(texts: Sequence[str], outcomes: Sequence[Outcome], path: Path) -> None:
     """One Parquet file, called by their texts' hashes: a sentence more renames none."""
-    names = [_digest(text).hex() for text in texts]
+    names = [text_digest(text).hex() for text in texts]
     rows = [
         {"id": name, "text": text, "audio": {"bytes": outcome.rows[0]["flac"], "path": f"{name}.flac"}}
         for name, text, outcome in zip(names, texts, outcomes, strict=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.fetch.teacher import _digest as text_digest
+from tasks.fetch.teacher import text_digest
 from tasks.params import Corpus, TeacherSource
 from tasks.records import RECORDINGS, read_shards
 

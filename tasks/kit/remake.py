@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from tasks import audio
 from tasks.engine import map_batches
-from tasks.fetch.teacher import TEACHERS, _speak
+from tasks.fetch.teacher import TEACHERS, speak
 from tasks.kit.contents import SOUNDS, TEACHER, UTTERANCES
 from tasks.kit.opus import decoded
 from tasks.kit.origins import Origin, origin_of
@@ -98,7 +98,7 @@ def _decoded(opus: bytes) -> tuple[np.ndarray, int]:
 
 @lru_cache(maxsize=_KEPT)
 def _said(voice: str, text: str) -> tuple[np.ndarray, int]:
-    wave, _ = audio.from_flac(_speak(voice, text)[0]["flac"])
+    wave, _ = audio.from_flac(speak(voice, text)[0]["flac"])
     return wave, TEACHERS[voice].rate_hz
 
 

@@ -9,8 +9,11 @@ Letters: N tokens, F frames, M mel bands, D = 2 × CEPSTRA features, C classes (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.fft import dct
@@ -53,10 +56,11 @@ def align(tokens: Sequence[np.ndarray], stress: Sequence[np.ndarray], mels: Sequ
     classes = [token * N_STRESS + mark for token, mark in zip(tokens, stress, strict=True)]
     features = _normalised([cepstra(mel) for mel in mels])
     gaussians = _train(classes[:MAX_TRAINED_ON], features[:MAX_TRAINED_ON])
-    return [
-        search(gaussians.scores(states, frames)[None], np.array([len(states)]), np.array([len(frames)]))[0]
-        for states, frames in zip(classes, features, strict=True)
-    ]
+
+    def durations(states: np.ndarray, frames: np.ndarray) -> np.ndarray:
+        return search(gaussians.scores(states, frames)[None], np.array([len(states)]), np.array([len(frames)]))[0]
+
+    return list(_on_all_cores(durations, classes, features))
 
 
 def cepstra(mel: np.ndarray) -> np.ndarray:
@@ -76,15 +80,22 @@ def _train(classes: Sequence[np.ndarray], features: Sequence[np.ndarray]) -> Gau
     for iteration in range(ITERATIONS):
         progress = min(1.0, iteration / (ITERATIONS * FULL_WEIGHT_FROM))
         weight = np.float32(FIRST_WEIGHT + (1 - FIRST_WEIGHT) * progress)
-        shares = (
-            even_shares(len(states), len(frames))
-            if gaussians is None
-            else occupancy(gaussians.scores(states, frames) * weight)
-            for states, frames in zip(classes, features, strict=True)
-        )
-        gaussians = _estimate(classes, features, shares)
+        share = partial(_share, gaussians=gaussians, weight=weight)
+        gaussians = _estimate(classes, features, _on_all_cores(share, classes, features))
     assert gaussians is not None
     return gaussians
+
+
+def _share(states: np.ndarray, frames: np.ndarray, gaussians: Gaussians | None, weight: np.float32) -> np.ndarray:
+    if gaussians is None:
+        return even_shares(len(states), len(frames))
+    return occupancy(gaussians.scores(states, frames) * weight)
+
+
+def _on_all_cores(function: Callable, classes: Sequence, features: Sequence) -> Iterator[np.ndarray]:
+    """What the function makes of each utterance, in their order; its loops let other threads run."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(function, classes, features)
 
 
 def even_shares(n_tokens: int, n_frames: int) -> np.ndarray:

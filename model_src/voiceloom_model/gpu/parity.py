@@ -66,7 +66,7 @@ def _excitation(hop_length: int, rng: np.random.Generator) -> dict[str, Any]:
     """Breath, a phase from the middle on, and a pitch in whole Hz, for decoders that want them."""
     return {
         "breath": rng.standard_normal((1, N_FRAMES * hop_length), np.float32),
-        "phase": np.float32([0.25]),
+        "phase": np.full(1, 0.25, np.float32),
         "anchor": np.int64(N_FRAMES // 2),
         "f0": rng.integers(LOWEST_HZ, HIGHEST_HZ, (1, N_FRAMES)).astype(np.float32),
     }

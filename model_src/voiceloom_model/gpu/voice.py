@@ -90,7 +90,7 @@ class NetworkSession:
         from voiceloom_model.nn.sound import Excitation
 
         given, excitation = tensors[:_BEFORE_EXCITATION], tensors[_BEFORE_EXCITATION:]
-        sound = self._network.sound(*given, Excitation(*excitation) if excitation else None)
+        sound = self._network.sound(*given, excitation=Excitation(*excitation) if excitation else None)
         return [output for output in (sound.wave, sound.f0, sound.cycles) if output is not None]
 
 

@@ -21,7 +21,7 @@ from voiceloom_model.nn.synthesizer import Synthesizer
 from voiceloom_model.training import checkpoint
 from voiceloom_model.training.clock import Clock
 from voiceloom_model.training.data import Utterance
-from voiceloom_model.training.feed import Fed, Feed
+from voiceloom_model.training.feed import Fed, Feed, ahead
 from voiceloom_model.training.options import Options
 from voiceloom_model.training.phases import AdversarialPhase, Setting, WarmupPhase
 from voiceloom_model.training.scores import Best, score_of
@@ -120,7 +120,8 @@ class Trainer:
     def _advance(self, phase: Phase, end: int, feed: Feed, watch: Watch) -> bool:
         """Train a phase to its end, or to where its time or its patience is over; returns whether time is."""
         options = self.setting.options
-        with closing(feed.steps(self.step)) as fed:
+        steps = feed.steps(self.step)
+        with closing(ahead(steps) if self.setting.fabric.device.type == "cuda" else steps) as fed:
             while self.step < end:
                 if self._asked_to_stop():
                     self._save(phase)

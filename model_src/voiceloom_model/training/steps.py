@@ -57,6 +57,11 @@ def cut_segments(sequence: Tensor, starts: Tensor, size: int) -> Tensor:
     if missing > 0:
         sequence = torch.cat([sequence, sequence.new_zeros(len(sequence), missing, *sequence.shape[2:])], dim=1)
     starts = starts.clamp(max=sequence.shape[1] - size)
+    if sequence.is_cuda:  # to ask where they start would wait for all that is under way
+        places = starts.unsqueeze(1) + torch.arange(size, device=sequence.device)
+        return sequence.gather(
+            1, places.view(*places.shape, *[1] * (sequence.dim() - 2)).expand(-1, -1, *sequence.shape[2:])
+        )
     return torch.stack([row[start : start + size] for row, start in zip(sequence, starts.tolist(), strict=True)])
 
 
@@ -112,7 +117,8 @@ class SpeakerJudge(nn.Module):
         """Listen; the gradient goes through the encoder to the waves."""
         encoder = self._encoder[0].to(wave.device)
         at_16k = resampled(wave.float(), self.sample_rate_hz, SAMPLE_RATE_HZ)
-        with torch.autocast(wave.device.type, enabled=False):
+        # cuDNN gives no gradient through a recurrent network in evaluation mode.
+        with torch.autocast(wave.device.type, enabled=False), torch.backends.cudnn.flags(enabled=False):
             heard = torch.cat([encoder(row.unsqueeze(0)) for row in at_16k])
         return losses.speaker_consistency_loss(heard, wanted)
 
