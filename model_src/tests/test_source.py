@@ -73,8 +73,7 @@ def test_pulse_train_has_no_jump_where_its_formula_has_no_value():
 
 def test_a_turn_of_half_a_cycle_is_the_opposite_sign(head):
     plain, turned = (
-        head(filters(pulses=1.0, turn=turn), OCTAVES, excitation(120.0))[0][:, 512:-512]
-        for turn in (0.0, np.pi)
+        head(filters(pulses=1.0, turn=turn), OCTAVES, excitation(120.0))[0][:, 512:-512] for turn in (0.0, np.pi)
     )
     torch.testing.assert_close(turned, -plain, atol=1e-4, rtol=0)
 

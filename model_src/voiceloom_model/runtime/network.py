@@ -8,6 +8,7 @@ Letters: N tokens, H hidden, F frames, L latent, S speaker channels, T = F × ho
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -34,14 +35,14 @@ class Manner(NamedTuple):
 class Plan(NamedTuple):
     """A passage about to sound: encoded (1, N, H), durations (1, N) in frames, noise (1, F, L), speaker (1, S).
 
-    breath (1, T) is standard normal noise for a decoder that is a source and filters; None for others.
+    breath draws standard normal samples for a decoder that is a source and filters; None for others.
     """
 
     encoded: np.ndarray
     durations: np.ndarray
     noise: np.ndarray
     speaker: np.ndarray
-    breath: np.ndarray | None = None
+    breath: np.random.Generator | None = None
 
 
 class Network:
@@ -64,14 +65,13 @@ class Network:
         durations = self._whole(np.asarray(log_durations), texts["tokens"].shape, manner.speed)
         frames = int(durations.sum())
         noise = _noise(generator, (1, frames, self._description.latent), self._description.noise_scale)
-        breath = _noise(generator, (1, frames * self._description.hop_length), 1.0) if self._is_source else None
-        return Plan(np.asarray(encoded), durations, noise, manner.speaker, breath)
+        return Plan(np.asarray(encoded), durations, noise, manner.speaker, generator if self._is_source else None)
 
     def sound(self, plan: Plan) -> Iterator[np.ndarray]:
         """The samples (T,) of a passage, one window after the other."""
-        phase = np.zeros(1, np.float32)
+        phase, breath = np.zeros(1, np.float32), None if plan.breath is None else Breath(plan.breath)
         for window in windows(plan.noise.shape[1], self._description.context_frames):
-            wave, phase = self._window(plan, window, phase)
+            wave, phase = self._window(plan, window, phase, breath)
             yield wave
 
     def _texts(self, tokens: Tokens, manner: Manner, generator: np.random.Generator) -> dict[str, np.ndarray]:
@@ -94,19 +94,37 @@ class Network:
             raise ValueError(f"the voice's encoder gives a token more than {MAX_TOKEN_S:g} s: it is no voice's encoder")
         return np.maximum(np.rint(np.exp(log_durations) / speed), 1).astype(np.int64)
 
-    def _window(self, plan: Plan, window: Window, phase: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _window(
+        self, plan: Plan, window: Window, phase: np.ndarray, breath: Breath | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The samples (T,) of a window in which the pulses begin at a phase (1,), and that of the next window."""
         hop = self._description.hop_length
         noise = plan.noise[:, window.first : window.last]
-        sounds = {**plan._asdict(), "noise": noise, "start": np.asarray(window.first, np.int64)}
-        if plan.breath is not None:
-            sounds["breath"] = plan.breath[:, window.first * hop : window.last * hop]
+        sounds: dict[str, Any] = {**plan._asdict(), "noise": noise, "start": np.asarray(window.first, np.int64)}
+        if breath is not None:
+            sounds["breath"] = breath.between(window.first * hop, window.last * hop)
             sounds["phase"], sounds["anchor"] = phase, np.asarray(window.start - window.first, np.int64)
             sounds["f0"] = np.zeros(noise.shape[:2], np.float32)
         wave, *said = compute(self._decoder, {name: sounds[name] for name in self._decoder_inputs})
         first, last = ((frame - window.first) * hop for frame in (window.start, window.stop))
         samples = np.clip(np.asarray(wave)[0, first:last], -1.0, 1.0)
         return samples, _phase(said, noise.shape[1], window) if said else phase
+
+
+class Breath:
+    """Standard normal samples of a passage, drawn as far as they are asked for: first sound need not wait for all."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = copy.deepcopy(generator)  # a plan may sound more than once
+        self._samples, self._first = np.empty((1, 0), np.float32), 0
+
+    def between(self, first: int, last: int) -> np.ndarray:
+        """Samples (1, last - first); what lies before them is forgotten."""
+        missing = last - self._first - self._samples.shape[1]
+        drawn = self._generator.standard_normal((1, max(0, missing)), np.float32)
+        self._samples = np.concatenate([self._samples[:, first - self._first :], drawn], axis=1)
+        self._first = first
+        return self._samples[:, : last - first]
 
 
 def _phase(said: Sequence[Any], frames: int, window: Window) -> np.ndarray:
