@@ -9,6 +9,7 @@ from made_up import MEL, SMALL_VITS
 from voiceloom_model import losses
 from voiceloom_model.config import PARTS, VITS_PARTS
 from voiceloom_model.nn.discriminators import Discriminators
+from voiceloom_model.nn.sound import Sound
 from voiceloom_model.nn.synthesizer import Synthesizer
 from voiceloom_model.training.data import collate
 from voiceloom_model.training.draws import draw
@@ -109,7 +110,7 @@ def test_halves_add_up_to_the_whole(synthesizer, utterances):
 def test_generator_terms_move_the_made_wave(term):
     torch.manual_seed(0)
     made = torch.randn(1, 4096, requires_grad=True)
-    terms = generator_terms(SoundLosses(MEL), Discriminators(4), made, torch.randn(1, 4096))
+    terms = generator_terms(SoundLosses(MEL), Discriminators(4), Sound(made), torch.randn(1, 4096))
     terms[term].backward()
     assert made.grad.abs().max() > 0
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from voiceloom_model.nn.noise import NoisePower
 from voiceloom_model.nn.sound import Excitation, draw_excitation
 from voiceloom_model.nn.source import MIDDLE_HZ, PIECES, SourceDecoder, SourceFilter, octaves_above_middle, pulse_train
+from voiceloom_model.nn.spectral import magnitudes
 from voiceloom_model.training.data import contour
 
 RATE, HOP, FRAMES = 16000, 256, 60
@@ -120,3 +122,30 @@ def test_contour_is_drawn_through_on_a_musical_scale():
 def test_excitation_is_the_same_on_every_call():
     assert all(torch.equal(*pair) for pair in zip(draw_excitation(5, HOP, 3), draw_excitation(5, HOP, 3), strict=True))
     assert isinstance(draw_excitation(5, HOP, 3), Excitation)
+
+
+@pytest.mark.parametrize(("n_fft", "hop", "center"), [(512, 128, True), (1024, 256, False), (256, 64, True)])
+def test_expected_noise_is_the_mean_of_many_draws(head, n_fft, hop, center):
+    torch.manual_seed(4)
+    coarse = torch.randn(1, 12, 8).mul(0.7)
+    curve = torch.nn.functional.interpolate(coarse[None], (PIECES * FRAMES, BINS), mode="bilinear")[0]
+    made = filters()
+    made[..., -BINS:] = curve
+    breaths = [excitation()._replace(breath=torch.randn(1, FRAMES * HOP)) for _ in range(400)]
+    waves = torch.cat([head(made, OCTAVES, breath)[0] for breath in breaths])
+    margin = 0 if center else (n_fft - hop) // 2
+    padded = torch.nn.functional.pad(waves[:, None], (margin, margin), mode="reflect")[:, 0]
+    found = magnitudes(padded, n_fft, hop, center=center).square().mean(dim=0)
+    expected = NoisePower(n_fft, hop, HOP // PIECES, 1024 // PIECES, center)(curve, FRAMES * HOP)[0]
+    apart = (found / expected).log()[:, 3:-3]
+    assert apart.mean().abs() < 0.03 and apart.std() < 0.15
+
+
+def test_in_training_the_noise_is_told_and_left_out_where_nothing_breathes(config):
+    torch.manual_seed(2)
+    decoder = SourceDecoder(dataclasses.replace(config, dropout=0.0))
+    z, mask, speaker = torch.randn(1, FRAMES, config.latent), torch.ones(1, FRAMES, 1), torch.randn(1, 256)
+    heard = decoder(z, mask, speaker, excitation(120.0))
+    silent = decoder(z, mask, speaker, excitation(120.0)._replace(breath=None))
+    assert torch.equal(heard.tonal, silent.wave) and torch.equal(heard.noise, silent.noise)
+    assert (heard.wave - heard.tonal).std() > 0.01 and decoder.eval()(z, mask, speaker, excitation(120.0)).noise is None

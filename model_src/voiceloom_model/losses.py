@@ -67,14 +67,17 @@ def text_losses(outputs: Outputs, counts: Counts) -> dict[str, Tensor]:
     return terms
 
 
-def stft_loss(made: Tensor, real: Tensor) -> Tensor:
+def stft_loss(made: Tensor, real: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
     """Multi-resolution STFT loss of waves (B, T): spectral convergence and log magnitude, (B,).
 
-    Yamamoto et al. 2020, Parallel WaveGAN, section 2.2.
+    Yamamoto et al. 2020, Parallel WaveGAN, section 2.2. `noise` holds a power (B, K, F) a resolution that comes on top
+    of what was made.
     """
     total = made.new_zeros(len(made))
-    for n_fft, hop_length in STFT_RESOLUTIONS:
-        a, b = (magnitudes(wave, n_fft, hop_length).flatten(1) for wave in (made, real))
+    for number, (n_fft, hop_length) in enumerate(STFT_RESOLUTIONS):
+        a, b = (magnitudes(wave, n_fft, hop_length) for wave in (made, real))
+        a = a if noise is None else (a.square() + noise[number]).sqrt()
+        a, b = a.flatten(1), b.flatten(1)
         convergence = (a - b).norm(dim=1) / b.norm(dim=1).clamp(min=1e-5)
         log_a, log_b = (magnitude.clamp(min=STFT_FLOOR).log() for magnitude in (a, b))
         total = total + convergence + (log_a - log_b).abs().mean(dim=1)

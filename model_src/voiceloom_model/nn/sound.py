@@ -17,11 +17,12 @@ UNVOICED_HZ = 100.0
 class Excitation(NamedTuple):
     """What pulses and noise are made of, for decoders that are a source and filters; others do without.
 
-    breath (B, T): standard normal samples. phase (B,): the pulses' phase in cycles where frame `anchor` () begins.
-    f0 (B, F): the pitch in Hz, 0 where it is to be as the network says.
+    breath (B, T): standard normal samples; None: no noise sounds, the wave is that of the pulses alone. phase (B,): the
+    pulses' phase in cycles where frame `anchor` () begins. f0 (B, F): the pitch in Hz, 0 where it is to be as the
+    network says.
     """
 
-    breath: Tensor
+    breath: Tensor | None
     phase: Tensor
     anchor: Tensor
     f0: Tensor
@@ -31,13 +32,16 @@ class Sound(NamedTuple):
     """wave (B, T). Of a source and filters also octaves, f0 and cycles, (B, F) each.
 
     Octaves above `source.MIDDLE_HZ` are the pitch as the network says it, f0 in Hz is what was heard, and cycles are
-    the pulses' phase as each frame begins.
+    the pulses' phase as each frame begins. In training also what losses compare: `tonal` (B, T), the pulses' part of
+    the wave, and `noise` (B, P × F, K), the log magnitudes of the filters that noise goes through.
     """
 
     wave: Tensor
     octaves: Tensor | None = None
     f0: Tensor | None = None
     cycles: Tensor | None = None
+    tonal: Tensor | None = None
+    noise: Tensor | None = None
 
 
 def draw_excitation(frames: int, hop_length: int, seed: int, device: torch.device | None = None) -> Excitation:

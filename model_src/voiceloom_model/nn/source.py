@@ -61,7 +61,10 @@ class SourceDecoder(nn.Module):
             raise ValueError("a decoder that is a source and filters wants an excitation")
         filters, octaves = self.controls(z, mask, speaker)
         wave, f0, cycles = self.head(filters, octaves, excitation)
-        return Sound(wave, octaves, f0, cycles)
+        if not self.training:
+            return Sound(wave, octaves, f0, cycles)
+        tonal = wave if excitation.breath is None else self.head(filters, octaves, excitation._replace(breath=None))[0]
+        return Sound(wave, octaves, f0, cycles, tonal, filters[..., -self.bins :])
 
     def controls(self, z: Tensor, mask: Tensor, speaker: Tensor) -> tuple[Tensor, Tensor]:
         """What the network says: filters (B, P × F, 3 × K) and octaves above middle (B, F)."""
@@ -98,21 +101,20 @@ class SourceFilter(nn.Module):
         with torch.autocast(filters.device.type, enabled=False):
             f0 = torch.where(excitation.f0 > 0, excitation.f0, MIDDLE_HZ * torch.exp(math.log(2) * octaves.float()))
             pulses, cycles = self._pulses(f0.float(), excitation, mask)
-            breath = excitation.breath.float()
+            breath = None if excitation.breath is None else excitation.breath.float()
             voiced, turn, noisy = filters.float().chunk(3, dim=-1)
             if mask is not None:
                 samples = mask.expand(-1, -1, PIECES * self.hop_length).flatten(1)
-                pulses, breath = pulses * samples, breath * samples
+                pulses, breath = pulses * samples, None if breath is None else breath * samples
                 padded = mask.expand(-1, -1, PIECES).flatten(1).unsqueeze(-1) == 0
                 voiced, noisy = voiced.masked_fill(padded, -torch.inf), noisy.masked_fill(padded, -torch.inf)
             real, imaginary = self._spectrum(pulses)
-            breath_real, breath_imaginary = self._spectrum(breath)
             voiced, noisy = (part.clamp(max=MAX_LOG_MAGNITUDE).exp() for part in (voiced, noisy))
             cosine, sine = turn.cos() * voiced, turn.sin() * voiced
-            real, imaginary = (
-                real * cosine - imaginary * sine + breath_real * noisy,
-                real * sine + imaginary * cosine + breath_imaginary * noisy,
-            )
+            real, imaginary = real * cosine - imaginary * sine, real * sine + imaginary * cosine
+            if breath is not None:
+                breath_real, breath_imaginary = self._spectrum(breath)
+                real, imaginary = real + breath_real * noisy, imaginary + breath_imaginary * noisy
             return self.inverse.of_spectrum(real, imaginary), f0, cycles
 
     def _pulses(self, f0: Tensor, excitation: Excitation, mask: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -49,8 +49,9 @@ class LogMel(nn.Module):
         self.spectrum = LinearSpectrum(config.n_fft, config.hop_length)
         self.register_buffer("filters", torch.from_numpy(mel_filterbank(config)), persistent=False)
 
-    def forward(self, wave: Tensor) -> Tensor:
-        """Analyse, framed as `LinearSpectrum` does."""
+    def forward(self, wave: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Analyse, framed as `LinearSpectrum` does; `noise` (B, F, K) is power that comes on top."""
         spectrum = self.spectrum(wave)
+        spectrum = spectrum if noise is None else (spectrum.square() + noise).sqrt()
         with torch.autocast(wave.device.type, enabled=False):
             return (spectrum @ self.filters.T).clamp(min=LOG_FLOOR).log()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from voiceloom_model.features import MelConfig
 from voiceloom_model.losses import Counts, discriminator_loss
 from voiceloom_model.nn.discriminators import Discriminators
+from voiceloom_model.nn.sound import Sound
 from voiceloom_model.nn.synthesizer import Batch, Synthesizer
 from voiceloom_model.training.draws import Draws
 from voiceloom_model.training.options import Options
@@ -149,14 +150,14 @@ class AdversarialPhase:
             with self.setting.fabric.no_backward_sync(self.decoder, enabled=together):
                 made, real, pitch = self._sounds(part)
             with self.setting.fabric.no_backward_sync(self.judge, enabled=together):
-                self._teach_judge(made.detach(), real, part.counts, sums)
+                self._teach_judge(made.wave.detach(), real, part.counts, sums)
             self._teach_decoder(made, real, part.counts, sums, pitch)
         judge_norm = self.setting.update(self.judge_optimizer, self.judge)
         norm = self.setting.update(self.decoder_optimizer, self.decoder)
         return {**sums, "gradient_norm": norm, "judge_gradient_norm": judge_norm}
 
-    def _sounds(self, part: Micro) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Pieces (B, T) of the sampled posterior, decoded, the same of the recordings, and how far off in pitch."""
+    def _sounds(self, part: Micro) -> tuple[Sound, Tensor, dict[str, Tensor]]:
+        """Pieces of the sampled posterior, decoded, the same of the recordings (B, T), and how far off in pitch."""
         batch, draws, _ = part
         fabric, synthesizer = self.setting.fabric, self.setting.synthesizer
         size, hop = self.setting.options.segment_frames, synthesizer.config.hop_length
@@ -165,7 +166,8 @@ class AdversarialPhase:
             speaker = synthesizer.speaker_vector(batch.speaker, batch.speaker_id)
         made = self.decoder(cut_segments(latent.float(), draws.starts, size), speaker, excite(batch, draws, size))
         real = cut_segments(batch.wave, draws.starts * hop, size * hop)
-        return made.wave.float(), real, pitch_terms(made, batch, draws.starts)
+        made = made._replace(wave=made.wave.float())
+        return made, real, pitch_terms(made, batch, draws.starts)
 
     def _teach_judge(self, made: Tensor, real: Tensor, counts: Counts, sums: dict[str, Tensor]) -> None:
         """Real and made go in side by side: one forward for a distributed wrapper."""
@@ -176,7 +178,7 @@ class AdversarialPhase:
         added(sums, {"discriminator": loss})
 
     def _teach_decoder(
-        self, made: Tensor, real: Tensor, counts: Counts, sums: dict[str, Tensor], pitch: Mapping[str, Tensor]
+        self, made: Sound, real: Tensor, counts: Counts, sums: dict[str, Tensor], pitch: Mapping[str, Tensor]
     ) -> None:
         """The judge stands still, and none of its gradients is computed."""
         setting = self.setting

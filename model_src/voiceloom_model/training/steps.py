@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from voiceloom_model import losses
 from voiceloom_model.features import MelConfig
 from voiceloom_model.losses import Counts
+from voiceloom_model.nn.decoder import MAX_LOG_MAGNITUDE
 from voiceloom_model.nn.discriminators import Discriminators
+from voiceloom_model.nn.noise import MEAN_SQUARED, MEDIAN_SQUARED, NoisePower
 from voiceloom_model.nn.sound import Excitation, Sound
-from voiceloom_model.nn.source import octaves_above_middle
+from voiceloom_model.nn.source import PIECES, octaves_above_middle
 from voiceloom_model.nn.spectral import LogMel
 from voiceloom_model.nn.synthesizer import Batch, Outputs, Synthesizer
 from voiceloom_model.speaker import SAMPLE_RATE_HZ, load_speaker_encoder
@@ -66,12 +68,17 @@ def cut_segments(sequence: Tensor, starts: Tensor, size: int) -> Tensor:
 
 
 def excite(
-    batch: Batch, draws: Draws, size: int, rows: Tensor | None = None, starts: Tensor | None = None
+    batch: Batch,
+    draws: Draws,
+    size: int,
+    rows: Tensor | None = None,
+    starts: Tensor | None = None,
+    silent: bool = False,
 ) -> Excitation | None:
     """What excites segments of `size` frames: the recordings' pitch; None for a decoder that is no source and filters.
 
     Of all utterances from `draws.starts` on, or of `rows` from `starts` on. Longer than what was drawn, the breath is
-    heard again.
+    heard again; `silent` is without it.
     """
     if not draws.breath.shape[1]:
         return None
@@ -80,7 +87,7 @@ def excite(
     samples = size * (batch.wave.shape[1] // batch.mel.shape[1])
     breath = draws.breath[rows].repeat(1, -(-samples // draws.breath.shape[1]))[:, :samples]
     anchor = torch.zeros((), dtype=torch.long, device=f0.device)
-    return Excitation(breath, draws.phase[rows], anchor, f0.clamp(min=LEAST_HZ))
+    return Excitation(None if silent else breath, draws.phase[rows], anchor, f0.clamp(min=LEAST_HZ))
 
 
 def pitch_terms(made: Sound, batch: Batch, starts: Tensor) -> dict[str, Tensor]:
@@ -92,16 +99,29 @@ def pitch_terms(made: Sound, batch: Batch, starts: Tensor) -> dict[str, Tensor]:
 
 
 class SoundLosses(nn.Module):
-    """Mel and multi-resolution STFT distance of made and real waves (B, T), summed over the rows."""
+    """Mel and multi-resolution STFT distance of made and real sounds, summed over the rows.
+
+    Of a source and filters the noise is compared by its expected power (see `nn.noise`).
+    """
 
     def __init__(self, mel_config: MelConfig) -> None:
         super().__init__()
         self.log_mel = LogMel(mel_config)
+        n_fft, hop = mel_config.n_fft, mel_config.hop_length
+        pieces = {"piece": hop // PIECES, "piece_fft": n_fft // PIECES}
+        self.mel_noise = NoisePower(n_fft, hop, **pieces, center=False)
+        self.noises = nn.ModuleList(NoisePower(*resolution, **pieces) for resolution in losses.STFT_RESOLUTIONS)
 
-    def forward(self, made: Tensor, real: Tensor) -> dict[str, Tensor]:
-        """Compare sounds."""
-        error = (self.log_mel(made) - self.log_mel(real)).abs()
-        return {"mel": error.mean(dim=(1, 2)).sum(), "stft": losses.stft_loss(made, real).sum()}
+    def forward(self, made: Sound, real: Tensor) -> dict[str, Tensor]:
+        """Compare sounds; real (B, T)."""
+        if made.tonal is None or made.noise is None:
+            error = (self.log_mel(made.wave) - self.log_mel(real)).abs()
+            return {"mel": error.mean(dim=(1, 2)).sum(), "stft": losses.stft_loss(made.wave, real).sum()}
+        filters, samples = made.noise.clamp(max=MAX_LOG_MAGNITUDE), real.shape[1]
+        power = MEAN_SQUARED * self.mel_noise(filters, samples).transpose(1, 2)
+        error = (self.log_mel(made.tonal, power) - self.log_mel(real)).abs()
+        powers = [MEDIAN_SQUARED * noise(filters, samples) for noise in self.noises]
+        return {"mel": error.mean(dim=(1, 2)).sum(), "stft": losses.stft_loss(made.tonal, real, powers).sum()}
 
 
 class SpeakerJudge(nn.Module):
@@ -156,9 +176,9 @@ class WarmupStep(nn.Module):
         latent = cut_segments(outputs.latent, draws.starts, self.segment_frames)
         hop = synthesizer.config.hop_length
         real = cut_segments(batch.wave, draws.starts * hop, self.segment_frames * hop)
-        excitation = excite(batch, draws, self.segment_frames)
+        excitation = excite(batch, draws, self.segment_frames, silent=True)
         made = synthesizer.decoder(latent, torch.ones_like(latent[..., :1]), outputs.speaker, excitation)
-        sounds = {**self.sound(made.wave, real), **pitch_terms(made, batch, draws.starts)}
+        sounds = {**self.sound(made, real), **pitch_terms(made, batch, draws.starts)}
         sound = {name: term / counts.utterances for name, term in sounds.items()}
         terms = {**sound, **losses.text_losses(outputs, counts)}
         if self.judge is not None:
@@ -191,9 +211,9 @@ class DecoderStep(nn.Module):
         return self.decoder(latent, torch.ones_like(latent[..., :1]), speaker, excitation)
 
 
-def generator_terms(sound: SoundLosses, judge: Discriminators, made: Tensor, real: Tensor) -> dict[str, Tensor]:
+def generator_terms(sound: SoundLosses, judge: Discriminators, made: Sound, real: Tensor) -> dict[str, Tensor]:
     """What the decoder minimises in the adversarial phase, summed over utterances."""
-    scores, features = judge(made)
+    scores, features = judge(made.wave)
     with torch.no_grad():
         _, real_features = judge(real)
     return {
