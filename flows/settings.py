@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.fetch.content import content_sha256
 from tasks.params import parse_params
 
 
@@ -62,6 +61,8 @@ def use_folder(root: Path, corpus: FolderCorpus) -> None:
 
 def pin_folders(root: Path, watched: Iterable[Path]) -> list[str]:
     """Write down what the folder corpora in watched folders hold now; returns the names of those that changed."""
+    from tasks.fetch.content import content_sha256  # which brings numpy: not for a run with nothing to do
+
     params = _load(root / "params.yaml")
     watched = [folder.resolve() for folder in watched]
     changed = []
@@ -99,6 +100,8 @@ def change_params(root: Path, changes: Mapping[str, Any]) -> list[str]:
 
 def _description(corpus: FolderCorpus, corpora: list, consents: list) -> dict[str, Any]:
     """The corpus section; a `ValueError` names every option that is missing."""
+    from tasks.fetch.content import content_sha256  # which brings numpy: not for a run with nothing to do
+
     known = next((entry for entry in corpora if entry["source"].get("path") == str(corpus.folder)), {})
     speaker = corpus.speaker or known.get("speaker")
     terms = [entry["licence"] for entry in consents if entry["speaker"] == speaker]
