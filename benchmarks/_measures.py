@@ -73,13 +73,19 @@ class _Features(NamedTuple):
 def _features(wave: np.ndarray) -> _Features:
     """What the pipeline itself hears: cepstra (12, F) in dB and F0 (F,)."""
     from tasks.features.acoustic import acoustic_features
-    from tasks.params import load_params
 
-    params = load_params(ROOT / "params.yaml")
+    params = _params()
     found = acoustic_features(np.asarray(wave, np.float32), params.audio, params.features)
     frames = found["n_frames"]
     cepstra = np.frombuffer(found["mfcc"], "<f2").reshape(-1, frames)[1:CEPSTRA].astype(np.float64)
     return _Features(cepstra, np.frombuffer(found["f0_hz"], "<f2").astype(np.float64), params.audio.n_mels)
+
+
+@lru_cache(maxsize=1)
+def _params():
+    from tasks.params import load_params
+
+    return load_params(ROOT / "params.yaml")
 
 
 def _semitones(f0_hz: np.ndarray) -> np.ndarray:

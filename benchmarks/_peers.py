@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
+    from piper import PiperVoice
 
 #: Frames that the untrained VITS gives a blank and a letter: with 62.5 frames a second some 16 letters, as in speech.
 BLANK_FRAMES, LETTER_FRAMES = 1, 3
@@ -72,15 +73,21 @@ def hibari(_: str, folder: Path, threads: int) -> Peer:
 
 def piper(_: str, folder: Path, threads: int) -> Peer:
     """piper-tts, which streams sentence by sentence; its session is given as many threads as the others."""
+    (path,) = folder.glob("*.onnx")
+    voice = piper_voice(path, threads)
+    return Peer(voice.config.sample_rate, lambda text: (chunk.audio_float_array for chunk in voice.synthesize(text)))
+
+
+def piper_voice(path: Path, threads: int) -> PiperVoice:
+    """A Piper voice whose session computes on so many threads; piper-tts itself would take all."""
     import onnxruntime
     from piper import PiperVoice
 
-    (path,) = folder.glob("*.onnx")
     voice = PiperVoice.load(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     voice.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return Peer(voice.config.sample_rate, lambda text: (chunk.audio_float_array for chunk in voice.synthesize(text)))
+    return voice
 
 
 def vits(_: str, folder: Path, threads: int) -> Peer:

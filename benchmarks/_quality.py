@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
@@ -27,17 +28,14 @@ class Bench:
     language: str
     recordings: list[Spoken]
     rows: dict[str, dict] = field(default_factory=dict)
-    _judge: Judge | None = None
 
-    @property
+    @cached_property
     def judge(self) -> Judge:
         """One for all."""
         from tasks.asr import Listener
         from tasks.evaluate.judge import Judge
 
-        if self._judge is None:
-            self._judge = Judge(Listener("whisper-base", ROOT / "runs" / "models"), self.recordings)
-        return self._judge
+        return Judge(Listener("whisper-base", ROOT / "runs" / "models"), self.recordings)
 
     def bundle(self, name: str, folder: Path, precisions: Sequence[str]) -> None:
         """The default speaker at each precision that the bundle has, on open and on held-out texts."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from _peers import piper_voice
 from _workers import installed, joe, packages
 
 SEED = 7
@@ -44,13 +45,7 @@ def piper_joe() -> Say:
 
 def piper(path: Path) -> Say:
     """piper-tts with a Piper voice, whose session is given one thread like the others."""
-    import onnxruntime
-    from piper import PiperVoice
-
-    voice = PiperVoice.load(path)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    voice.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    voice = piper_voice(path, threads=1)
 
     def say(text: str) -> tuple[np.ndarray, int]:
         chunks = [chunk.audio_float_array for chunk in voice.synthesize(text)]

@@ -90,9 +90,9 @@ def read_texts(language: str, features: Sequence[Path]) -> list[str]:
 def recordings(features: Sequence[Path], bundles: Mapping[str, Path]) -> list[Spoken]:
     """Held-out recordings of every speaker of the bundles, as many of each as `HELD_OUT` at most."""
     from tasks.evaluate.spoken import held_out
-    from voiceloom_model.runtime import Voice
+    from voiceloom_model.runtime.bundle import read_description
 
-    speakers = {speaker for folder in bundles.values() for speaker in Voice.load(folder).speakers}
+    speakers = {speaker for folder in bundles.values() for speaker in read_description(folder).speakers}
     found = []
     for folder in (folder for folder in features if folder.is_dir()):
         for speaker in sorted(speakers):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from flows.settings import read_settings
 from tasks.kit.pack import Options
 
 #: Where the weights that came back lie in a workspace, as a checkpoint to start from.
@@ -17,7 +16,7 @@ def pack_kit(root: Path, out: Path, preset: str | None, options: Options) -> lis
     """Pack the kit into the new folder `out`; returns what to say of it."""
     from tasks.kit.pack import pack
 
-    settings = _settings(root, preset)
+    settings = read_settings(root, preset)
     # Row stores, and weights to start from, are named from the workspace.
     with contextlib.chdir(root):
         about = pack(root, Path(root, out), settings, options)
@@ -49,28 +48,3 @@ def unpack_kit(pieces: Path, workspace: Path) -> list[str]:
             said.append("data/features is not there yet: run that stage and unpack again to go on from there")
         write_weights(params, held, WEIGHTS)
     return [*said, f"the averaged weights, to start from or to export: {WEIGHTS} (train.start: {WEIGHTS})"]
-
-
-def _settings(root: Path, preset: str | None) -> dict[str, Any]:
-    """params.yaml as it is, or as it would be with a preset."""
-    import yaml
-
-    path = root / "params.yaml"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there; run from the project's root folder")
-    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if preset is None:
-        return settings
-    presets = {found.stem: found for found in sorted((root / "presets").glob("*.yaml"))}
-    if preset not in presets:
-        raise ValueError(f"there is no preset {preset!r}; the presets are: {', '.join(presets) or 'none'}")
-    return _overlaid(settings, yaml.safe_load(presets[preset].read_text(encoding="utf-8")))
-
-
-def _overlaid(settings: Mapping, overlay: Mapping) -> dict[str, Any]:
-    """Sections are merged; lists and values are replaced."""
-    both = dict(settings)
-    for key, value in overlay.items():
-        nested = isinstance(value, Mapping) and isinstance(both.get(key), Mapping)
-        both[key] = _overlaid(both[key], value) if nested else value
-    return both

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.fetch.content import content_sha256
 from tasks.params import parse_params
 
 
@@ -32,14 +31,19 @@ class FolderCorpus:
 
 def apply_preset(root: Path, name: str) -> list[str]:
     """Overlay presets/NAME.yaml onto params.yaml; returns `section.key: value` for what changed."""
-    presets = {path.stem: path for path in sorted((root / "presets").glob("*.yaml"))}
-    if name not in presets:
-        raise ValueError(f"there is no preset {name!r}; the presets are: {', '.join(presets) or 'none'}")
-    params = _load(root / "params.yaml")
-    changes = _merge(params, _load(presets[name]))
+    params, preset = _load(root / "params.yaml"), _preset(root, name)
+    changes = _merge(params, _load(preset))
     if changes:
-        _save_params(root, params, str(presets[name].relative_to(root)))
+        _save_params(root, params, str(preset.relative_to(root)))
     return changes
+
+
+def read_settings(root: Path, preset: str | None = None) -> dict[str, Any]:
+    """The plain values of params.yaml, as they are or as they would be with a preset."""
+    params = _load(root / "params.yaml")
+    if preset is not None:
+        _merge(params, _load(_preset(root, preset)))
+    return _plain(params)
 
 
 def use_folder(root: Path, corpus: FolderCorpus) -> None:
@@ -62,6 +66,8 @@ def use_folder(root: Path, corpus: FolderCorpus) -> None:
 
 def pin_folders(root: Path, watched: Iterable[Path]) -> list[str]:
     """Write down what the folder corpora in watched folders hold now; returns the names of those that changed."""
+    from tasks.fetch.content import content_sha256  # which brings numpy: not for a run with nothing to do
+
     params = _load(root / "params.yaml")
     watched = [folder.resolve() for folder in watched]
     changed = []
@@ -99,6 +105,8 @@ def change_params(root: Path, changes: Mapping[str, Any]) -> list[str]:
 
 def _description(corpus: FolderCorpus, corpora: list, consents: list) -> dict[str, Any]:
     """The corpus section; a `ValueError` names every option that is missing."""
+    from tasks.fetch.content import content_sha256  # which brings numpy: not for a run with nothing to do
+
     known = next((entry for entry in corpora if entry["source"].get("path") == str(corpus.folder)), {})
     speaker = corpus.speaker or known.get("speaker")
     terms = [entry["licence"] for entry in consents if entry["speaker"] == speaker]
@@ -159,11 +167,23 @@ def _told(value: Any) -> str:
     return str(value)
 
 
-def _save_params(root: Path, params: Any, source: str) -> None:
-    """Write params.yaml only if it holds together."""
+def _preset(root: Path, name: str) -> Path:
+    presets = {path.stem: path for path in sorted((root / "presets").glob("*.yaml"))}
+    if name not in presets:
+        raise ValueError(f"there is no preset {name!r}; the presets are: {', '.join(presets) or 'none'}")
+    return presets[name]
+
+
+def _plain(content: Any) -> dict[str, Any]:
+    """Without comments and number formats."""
     from ruamel.yaml import YAML
 
-    parse_params(YAML(typ="safe").load(_text(params)), f"params.yaml with {source}")
+    return YAML(typ="safe").load(_text(content))
+
+
+def _save_params(root: Path, params: Any, source: str) -> None:
+    """Write params.yaml only if it holds together."""
+    parse_params(_plain(params), f"params.yaml with {source}")
     _save(root / "params.yaml", params)
 
 

@@ -24,35 +24,20 @@ from tasks.kit.pieces import INDEX, join_pieces, write_pieces
 from tasks.kit.remake import remake
 from tasks.kit.running import OutOfTime, Runner
 from tasks.kit.state import place_state, read_state, write_state
-from tasks.params import AudioParams, TrainParams, load_params
+from tasks.params import load_params
 from tasks.records import FEATURES, UTTERANCES, read_rows, write_shard
 from tasks.stage import run_stage
 from tasks.train.job import new_job
 from tasks.train.work import work
+from tests import tiny
+from tests.tiny import AUDIO
 from voiceloom_model.features import MelConfig, log_mel
 from voiceloom_model.text import encode
 from voiceloom_model.training import checkpoint
 
 REPOSITORY = Path(__file__).parents[2]
 SENTENCES = ("Please enter your number.", "The conference is now closed.", "Goodbye, and thank you.", "One moment.")
-
-
-AUDIO = AudioParams(sample_rate_hz=16000, n_fft=1024, hop_length=256, n_mels=80, f_min_hz=0, f_max_hz=8000)
-TRAIN = TrainParams(
-    size="tiny",
-    seed=1,
-    threads=1,
-    precision="32-true",
-    warmup_steps=4,
-    adversarial_steps=2,
-    frames_per_batch=256,
-    segment_frames=32,
-    learning_rate=1e-3,
-    final_learning_rate=1e-4,
-    ema_decay=0.9,
-    checkpoint_every=2,
-    validate_every=100,
-)
+TRAIN = tiny.TRAIN.model_copy(update={"warmup_steps": 4, "adversarial_steps": 2})
 STEPS = TRAIN.warmup_steps + TRAIN.adversarial_steps
 
 
