@@ -13,7 +13,16 @@ from voiceloom_model.nn.sound import Sound
 from voiceloom_model.nn.synthesizer import Synthesizer
 from voiceloom_model.training.data import collate
 from voiceloom_model.training.draws import draw
-from voiceloom_model.training.steps import SoundLosses, SpeakerJudge, WarmupStep, generator_terms, resampled, total
+from voiceloom_model.training.steps import (
+    LATENT_SHARE,
+    SoundLosses,
+    SpeakerJudge,
+    WarmupStep,
+    generator_terms,
+    resampled,
+    shaped,
+    total,
+)
 
 MOVES = {
     "mel": {"posterior", "decoder"},
@@ -21,6 +30,7 @@ MOVES = {
     "pitch": {"posterior", "decoder"},
     "speaker": {"posterior", "decoder"},
     "prior_mel": {"text", "prior"},
+    "latent_mel": {"posterior", "latent_mel"},
     "duration": {"durations"},
     "kl": {"text", "prior", "posterior", "flow"},
     "align": {"text", "aligner"},
@@ -104,6 +114,15 @@ def test_halves_add_up_to_the_whole(synthesizer, utterances):
         for name, term in step(batch, draw(batch, seeds[part], synthesizer.config, 32), counts).items():
             found[name] += float(term.detach())
     assert found == pytest.approx({name: float(term.detach()) for name, term in expected.items()}, rel=1e-4)
+
+
+@pytest.mark.parametrize("decoder, share", [("source", LATENT_SHARE), ("istft", 1.0)])
+def test_a_latent_that_its_mel_teaches_hears_the_decoder_less(config, decoder, share):
+    latent = torch.randn(1, 4, config.latent, requires_grad=True)
+    same = shaped(Synthesizer(dataclasses.replace(config, decoder=decoder)), latent)
+    torch.testing.assert_close(same, latent)
+    same.sum().backward()
+    torch.testing.assert_close(latent.grad, torch.full_like(latent, share))
 
 
 @pytest.mark.parametrize("term", ["adversarial", "feature_matching", "mel", "stft"])

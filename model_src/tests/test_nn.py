@@ -156,7 +156,7 @@ def test_padding_changes_nothing_that_is_real(config, utterances, given):
     f, n = short.n_frames, len(short.tokens)
     assert torch.equal(one.durations[0, :n], two.durations[0, :n]) and int(one.durations[0].sum()) == f
     torch.testing.assert_close(one.duration[0], two.duration[0], atol=1e-3, rtol=1e-4)
-    for name in ("prior_mean", "prior_mel", "posterior_mean", "prior_latent"):
+    for name in ("prior_mean", "prior_mel", "posterior_mean", "latent_mel", "prior_latent"):
         if getattr(one, name) is not None:
             torch.testing.assert_close(getattr(one, name)[0, :f], getattr(two, name)[0, :f], atol=1e-4, rtol=0)
 

@@ -57,11 +57,11 @@ def kl_divergence(outputs: Outputs) -> Tensor:
 
 
 def text_losses(outputs: Outputs, counts: Counts) -> dict[str, Tensor]:
-    """The terms that need no waveform: duration and KL, and the prior's mel and the aligner where there are such."""
+    """The terms that need no waveform: duration and KL; mels of prior and latent and the aligner where there are such."""
     terms = {"duration": outputs.duration.sum() / counts.tokens, "kl": kl_divergence(outputs) / counts.frames}
-    if outputs.prior_mel is not None:
-        error = (outputs.prior_mel.float() - outputs.mel).abs()
-        terms["prior_mel"] = summed(error, outputs.frame_mask) / counts.frames
+    for name, said in (("prior_mel", outputs.prior_mel), ("latent_mel", outputs.latent_mel)):
+        if said is not None:
+            terms[name] = summed((said.float() - outputs.mel).abs(), outputs.frame_mask) / counts.frames
     if outputs.align is not None:
         terms["align"] = outputs.align.sum() / counts.frames
     return terms

@@ -16,6 +16,8 @@ from voiceloom_model.nn.text import block_options
 
 #: Where a frame lies in its token: from its start, from its end (both 0 … 1), and the token's log length.
 N_POSITIONS = 3
+#: Enough to unfold a mel; the decoder has four times as many for what only a wave has.
+LATENT_MEL_BLOCKS = 2
 
 
 def expand(hidden: Tensor, durations: Tensor, n_frames: int, start: int | Tensor = 0) -> tuple[Tensor, Tensor]:
@@ -72,6 +74,21 @@ class PosteriorEncoder(nn.Module):
         """Encode the recording."""
         mean, log_std = self.stack(mel, mask, speaker).chunk(2, dim=-1)
         return mean, log_std.clamp(-6, 2)
+
+
+class LatentMel(nn.Module):
+    """Latent (B, F, L), mask, speaker → normalised mel (B, F, M): a side task of training that no voice ships.
+
+    It teaches the latent to hold the sound where the decoder's own gradient is too noisy to.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.stack = ConvNextStack(config.latent, config.hidden, config.n_mels, LATENT_MEL_BLOCKS, block_options(config))
+
+    def forward(self, z: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
+        """Say what the recording's mel was."""
+        return self.stack(z, mask, speaker)
 
 
 class Coupling(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from voiceloom_model.config import ModelConfig
 from voiceloom_model.nn.aligner import Aligner, best_path, log_likelihood
 from voiceloom_model.nn.decoder import Decoder
-from voiceloom_model.nn.frames import Flow, FramePrior, PosteriorEncoder, expand
+from voiceloom_model.nn.frames import Flow, FramePrior, LatentMel, PosteriorEncoder, expand
 from voiceloom_model.nn.sound import Excitation, Sound
 from voiceloom_model.nn.source import SourceDecoder
 from voiceloom_model.nn.spectral import LinearSpectrum
@@ -64,7 +64,7 @@ class Outputs(NamedTuple):
     """What one training pass computes: inputs of the losses. Masks are (B, N, 1) and (B, F, 1), mels normalised.
 
     `durations` (B, N) are those the pass went by, `duration` (B,) and `align` (B,) losses summed over tokens and
-    frames; `prior_mel` and `align` are None where the network has no such part.
+    frames; `prior_mel`, `latent_mel` and `align` are None where the network has no such part.
     """
 
     token_mask: Tensor
@@ -80,6 +80,7 @@ class Outputs(NamedTuple):
     posterior_mean: Tensor
     posterior_log_std: Tensor
     latent: Tensor
+    latent_mel: Tensor | None
     prior_latent: Tensor
 
 
@@ -105,6 +106,7 @@ class Synthesizer(nn.Module):
         self.posterior = POSTERIORS[config.posterior](config)
         self.flow = FLOWS[config.flow](config)
         self.decoder = DECODERS[config.decoder](config)
+        self.latent_mel = LatentMel(config) if config.decoder == "source" else None
         self.spectrum = LinearSpectrum(config.n_fft, config.hop_length) if self.posterior.reads == "linear" else None
         self.aligner = Aligner(config) if _aligns_by_a_head(config) else None
         self.speakers = _speaker_table(config) if config.n_speakers else None
@@ -206,6 +208,7 @@ class Synthesizer(nn.Module):
             posterior_mean=mean,
             posterior_log_std=log_std,
             latent=latent,
+            latent_mel=None if self.latent_mel is None else self.latent_mel(latent, frame_mask, speaker),
             prior_latent=prior_latent,
         )
 

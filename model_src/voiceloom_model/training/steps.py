@@ -31,6 +31,7 @@ WEIGHTS = {
     "duration": 1.0,
     "align": 10.0,
     "prior_mel": 10.0,
+    "latent_mel": 60.0,
     "pitch": 10.0,
     "speaker": 0.0,
     "adversarial": 1.0,
@@ -38,6 +39,8 @@ WEIGHTS = {
 }
 #: What the speaker encoder hears of a voice: one of its windows.
 SPEAKER_SECONDS = 1.6
+#: How much of a source-filter decoder's gradient reaches the latent: filters are told by drawn phases, so it is noisy.
+LATENT_SHARE = 0.1
 #: Padding has no pitch; a pulse train must have one.
 LEAST_HZ = 20.0
 
@@ -96,6 +99,13 @@ def pitch_terms(made: Sound, batch: Batch, starts: Tensor) -> dict[str, Tensor]:
         return {}
     f0, voiced = (cut_segments(one, starts, made.octaves.shape[1]) for one in (batch.f0, batch.voiced))
     return {"pitch": losses.pitch_loss(made.octaves, octaves_above_middle(f0.clamp(min=LEAST_HZ)), voiced).sum()}
+
+
+def shaped(synthesizer: Synthesizer, latent: Tensor) -> Tensor:
+    """The latent as it is, and less of what the decoder's gradient asks of it where its mel teaches it already."""
+    if synthesizer.latent_mel is None:
+        return latent
+    return LATENT_SHARE * latent + (1 - LATENT_SHARE) * latent.detach()
 
 
 class SoundLosses(nn.Module):
@@ -173,7 +183,7 @@ class WarmupStep(nn.Module):
         """The terms, divided by `counts`; `diagonal` as in `Synthesizer.forward`."""
         synthesizer = self.synthesizer
         outputs = synthesizer(batch, draws.posterior_noise, draws.duration_noise, diagonal)
-        latent = cut_segments(outputs.latent, draws.starts, self.segment_frames)
+        latent = shaped(synthesizer, cut_segments(outputs.latent, draws.starts, self.segment_frames))
         hop = synthesizer.config.hop_length
         real = cut_segments(batch.wave, draws.starts * hop, self.segment_frames * hop)
         excitation = excite(batch, draws, self.segment_frames, silent=True)
@@ -192,7 +202,7 @@ class WarmupStep(nn.Module):
             return outputs.latent.new_zeros(())
         last = (batch.n_frames[drawn] - self.window_frames).clamp(min=0)
         starts = draws.starts[drawn].minimum(last)
-        latent = cut_segments(outputs.latent[drawn], starts, self.window_frames)
+        latent = shaped(self.synthesizer, cut_segments(outputs.latent[drawn], starts, self.window_frames))
         speaker = outputs.speaker[drawn]
         excitation = excite(batch, draws, self.window_frames, drawn, starts)
         made = self.synthesizer.decoder(latent, torch.ones_like(latent[..., :1]), speaker, excitation)
