@@ -30,7 +30,7 @@ def test_windows_follow_each_other_and_see_their_context(n_frames, context):
         (FIRST_FRAMES + LEAST_FRAMES - 1, [FIRST_FRAMES + LEAST_FRAMES - 1]),
         (FIRST_FRAMES + LEAST_FRAMES, [FIRST_FRAMES, LEAST_FRAMES]),
         (1000, [192, 808]),
-        (2000, [192, 1024, 784]),
+        (2000, [192, 768, 768, 272]),
     ],
 )
 def test_the_first_window_is_short_and_a_small_remainder_joins_the_last(n_frames, sizes):

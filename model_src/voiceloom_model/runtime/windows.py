@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-FIRST_FRAMES, NEXT_FRAMES = 192, 1024
+FIRST_FRAMES, NEXT_FRAMES = 192, 768
 #: A remainder shorter than this joins the window before it.
 LEAST_FRAMES = 192
 
