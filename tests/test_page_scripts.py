@@ -190,7 +190,7 @@ def test_pulses_and_a_breath_go_on_from_window_to_window_as_in_the_runtime():
         hop=HOP,
         latent=LATENT,
     )
-    assert [len(wave) for wave in found] == [len(wave) for wave in expected] and len(found) == 3
+    assert [len(wave) for wave in found] == [len(wave) for wave in expected] and len(found) > 2
     for wave, wanted in zip(found, expected, strict=True):
         np.testing.assert_allclose(wave, wanted, atol=1e-5)
 
