@@ -2,12 +2,13 @@
 
 Trains the `small` voice on 16 utterances of data/features (made by `make demo`), lets it say their texts with
 durations of its own, and listens with Whisper base. Real recordings of the same texts stand beside. `--without` turns
-one of the four choices off that set this network apart from VITS as published:
+one of the choices off that set this network apart from VITS as published:
 
     prior       text is expanded to frames before the prior, not after (config `prior`)
     alignment   durations come from a flat start on the mel, not from a search on the latent (config `alignment`)
     diagonal    a search by the network is held to even speech at first; only tells with --alignment mel or latent
     mel         the prior also foretells the mel (loss weight `prior_mel`)
+    source      pulses and noise go through filters that the network says; without, an inverse STFT (config `decoder`)
 
 The last line is one JSON object: WER, similarity and minutes of each variant, a list entry a seed.
 
@@ -40,6 +41,7 @@ WITHOUT = {
     "alignment": {"alignment": "latent"},
     "mel": {"weights": {"prior_mel": 0.0}},
     "diagonal": {"diagonal_steps": 0},
+    "source": {"decoder": "istft"},
 }
 
 
@@ -121,7 +123,7 @@ def learn_by_heart(
     from lightning_fabric import Fabric
 
     from tasks.params import load_params
-    from voiceloom_model.config import model_config
+    from voiceloom_model.config import PARTS, model_config
     from voiceloom_model.features import MelConfig
     from voiceloom_model.nn.synthesizer import Synthesizer
     from voiceloom_model.text import N_LANGUAGES, N_SYMBOLS
@@ -133,7 +135,7 @@ def learn_by_heart(
     mel = MelConfig(**params.audio.model_dump())
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(seed)
-    parts = {"alignment": arguments.alignment, **{k: v for k, v in without.items() if k in ("prior", "alignment")}}
+    parts = {"alignment": arguments.alignment, **{part: name for part, name in without.items() if part in PARTS}}
     synthesizer = Synthesizer(model_config("small", n_symbols=N_SYMBOLS, n_languages=N_LANGUAGES, dropout=0.0, **parts))
     bands = np.concatenate([one.mel for one in utterances]).astype(np.float32)
     synthesizer.mel_mean.copy_(torch.from_numpy(bands.mean(axis=0)))

@@ -22,6 +22,7 @@ from voiceloom_model.nn.synthesizer import Batch, Synthesizer
 from voiceloom_model.training.draws import Draws
 from voiceloom_model.training.options import Options
 from voiceloom_model.training.steps import (
+    TAUGHT_WEIGHTS,
     WEIGHTS,
     DecoderStep,
     SoundLosses,
@@ -59,7 +60,8 @@ class Setting:
     @property
     def weights(self) -> dict[str, float]:
         """Of the loss terms."""
-        return {**WEIGHTS, "speaker": self.options.speaker_consistency, **self.options.loss_weights}
+        taught = TAUGHT_WEIGHTS if self.synthesizer.latent_mel is not None else {}
+        return {**WEIGHTS, **taught, "speaker": self.options.speaker_consistency, **self.options.loss_weights}
 
     def update(self, optimizer, module: nn.Module) -> Tensor:
         """Clip and apply the gradients; returns their norm before clipping.
