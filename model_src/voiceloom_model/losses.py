@@ -57,7 +57,7 @@ def kl_divergence(outputs: Outputs) -> Tensor:
 
 
 def text_losses(outputs: Outputs, counts: Counts) -> dict[str, Tensor]:
-    """The terms that need no waveform: duration and KL; mels of prior and latent and the aligner where there are such."""
+    """The terms that need no waveform: duration, KL, and mels and the aligner where there are such."""
     terms = {"duration": outputs.duration.sum() / counts.tokens, "kl": kl_divergence(outputs) / counts.frames}
     for name, said in (("prior_mel", outputs.prior_mel), ("latent_mel", outputs.latent_mel)):
         if said is not None:

@@ -141,7 +141,7 @@ def export_synthesizer(synthesizer: Synthesizer, folder: Path) -> None:
         names,
         {"encoded": tokens, "log_durations": tokens},
     )
-    excitation = inputs.excitation or ()
+    excitation = tuple(one for one in inputs.excitation or () if one is not None)
     names = {"encoded": tokens, "durations": tokens, "noise": frames, "speaker": {}, "start": {}}
     _export(
         DecoderGraph(synthesizer),

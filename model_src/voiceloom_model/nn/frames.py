@@ -84,7 +84,8 @@ class LatentMel(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.stack = ConvNextStack(config.latent, config.hidden, config.n_mels, LATENT_MEL_BLOCKS, block_options(config))
+        options = block_options(config)
+        self.stack = ConvNextStack(config.latent, config.hidden, config.n_mels, LATENT_MEL_BLOCKS, options)
 
     def forward(self, z: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
         """Say what the recording's mel was."""

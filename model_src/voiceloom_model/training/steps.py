@@ -121,9 +121,9 @@ class SoundLosses(nn.Module):
         super().__init__()
         self.log_mel = LogMel(mel_config)
         n_fft, hop = mel_config.n_fft, mel_config.hop_length
-        pieces = {"piece": hop // PIECES, "piece_fft": n_fft // PIECES}
-        self.mel_noise = NoisePower(n_fft, hop, **pieces, center=False)
-        self.noises = nn.ModuleList(NoisePower(*resolution, **pieces) for resolution in losses.STFT_RESOLUTIONS)
+        pieces = (hop // PIECES, n_fft // PIECES)
+        self.mel_noise = NoisePower(n_fft, hop, *pieces, center=False)
+        self.noises = nn.ModuleList(NoisePower(*resolution, *pieces) for resolution in losses.STFT_RESOLUTIONS)
 
     def forward(self, made: Sound, real: Tensor) -> dict[str, Tensor]:
         """Compare sounds; real (B, T)."""
