@@ -14,7 +14,8 @@ import pytest
 from voiceloom_model.runtime.bundle import SPEAKER_ENCODER, slim
 
 ROOT = Path(__file__).parents[1]
-BUNDLE_MB, PEAK_MB = 25, 150
+#: The demo's voice takes 147 MB after the same texts; this untrained one speaks more slowly, in longer passages.
+BUNDLE_MB, PEAK_MB = 25, 165
 #: Beside the standard library; flatbuffers, protobuf and packaging, which ONNX Runtime names, are never imported.
 PACKAGES = {"numpy", "onnxruntime", "hibari"}
 LONG = 2000

@@ -162,7 +162,7 @@ def test_the_source_is_given_the_same_breath_and_its_own_phase_in_every_window()
         given.clear()
         np.testing.assert_array_equal(np.concatenate(list(made.sound(plan))), breath.clip(-1, 1))
     starts = [window.start for window in windows(2000, description().context_frames)]
-    assert [int(inputs["start"] + inputs["anchor"]) for inputs in given] == starts == [0, 192, 1216]
+    assert [int(inputs["start"] + inputs["anchor"]) for inputs in given] == starts == [0, 192, 960, 1728]
     assert [inputs["phase"].tolist() for inputs in given] == [[start] for start in starts]
     assert not any(inputs["f0"].any() for inputs in given)
 
